@@ -1,0 +1,62 @@
+// Command get brings what the tests and the demo run against into a cache
+// directory and prints where it is. It knows what to print; package fetch does
+// the work.
+//
+//	go run ./test/get postgres   PostgreSQL with pgvector; prints the directory of its programs
+//	go run ./test/get clients    stock clients in Python, Node and Java; prints NAME=value lines
+//	go run ./test/get tools      Chromium, PgBouncer, HAProxy by apt-get, where missing (needs root)
+//	go run ./test/get cache      prints the cache directory
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/vecgate/vecgate/test/get/fetch"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := get(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "get:", err)
+		os.Exit(1)
+	}
+}
+
+func get(ctx context.Context, args []string) error {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	f, err := fetch.New(log)
+	if err != nil {
+		return err
+	}
+	what := ""
+	if len(args) == 1 {
+		what = args[0]
+	}
+	switch what {
+	case "postgres":
+		bin, err := f.Postgres(ctx)
+		if err != nil {
+			return err
+		}
+		version, err := exec.CommandContext(ctx, filepath.Join(bin, "postgres"), "--version").Output()
+		if err != nil {
+			return fmt.Errorf("ask the server for its version: %w", err)
+		}
+		log.Info("ready", "server", strings.TrimSpace(string(version)), "pgvector", fetch.PgvectorVersion)
+		fmt.Println(bin)
+		return nil
+	case "cache":
+		fmt.Println(f.Cache)
+		return nil
+	}
+	return fmt.Errorf("what to get is one of postgres, clients, tools, cache (not %q)", args)
+}
