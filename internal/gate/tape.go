@@ -1,0 +1,51 @@
+package gate
+
+import (
+	"context"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/audit"
+)
+
+// tape takes down what is said in the exchange that a session is serving. It is owned by the goroutine that serves.
+type tape struct {
+	journal Journal
+	request string
+	level   access.Level
+	err     error
+}
+
+func (t *tape) begin(request string, level access.Level) {
+	t.request, t.level, t.err = request, level, nil
+}
+
+// Asked implements Tape.
+func (t *tape) Asked(p []byte) error {
+	if t.level == access.LevelEnvelope {
+		return nil
+	}
+	return t.body(audit.Asked, p)
+}
+
+// Answered implements Tape.
+func (t *tape) Answered(p []byte) error {
+	if t.level != access.LevelFull {
+		return nil
+	}
+	return t.body(audit.Answered, p)
+}
+
+func (t *tape) body(d audit.Direction, p []byte) error {
+	if t.err == nil && len(p) > 0 {
+		t.err = t.journal.Body(t.request, d, p)
+	}
+	return t.err
+}
+
+// Sync implements Tape.
+func (t *tape) Sync(ctx context.Context) error {
+	if t.err == nil {
+		t.err = t.journal.Sync(ctx)
+	}
+	return t.err
+}
