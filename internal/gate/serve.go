@@ -22,12 +22,13 @@ func (s *Session) Serve(ctx context.Context, x Exchange) error {
 	g := s.gate
 	began := g.Now()
 	op := x.Operation()
-	s.requests++
-	request := s.id + "." + strconv.FormatUint(s.requests, 10)
+	request := s.id + "." + strconv.FormatUint(s.requests.Add(1), 10)
 
 	// 1. Is the subject still who it was when the session was opened?
 	if refusal := s.cutOff(began); refusal != nil {
-		s.refuse(ctx, x, request, op, access.Decision{}, refusal)
+		if err := s.refuse(ctx, x, request, op, access.Decision{}, refusal); err != nil {
+			return err
+		}
 		return refusal
 	}
 
@@ -106,26 +107,27 @@ func (s *Session) ended(ctx context.Context, x Exchange, request string, began t
 		}
 		r.Code = code
 	}
-	s.rows += outcome.Rows
-	s.bytes += outcome.Bytes
+	s.rows.Add(outcome.Rows)
+	s.bytes.Add(outcome.Bytes)
 	commit := s.gate.Journal.Append(r)
 	s.meter(r.Effect, code, took)
 	if err == nil {
 		return nil
 	}
-	s.gate.Log.ErrorContext(ctx, "exchange", "session", s.id, "request", request, "code", code, "error", err)
-	if refusal == nil {
-		return err
-	}
-	// A late refusal may say that something leaked up to a point: it is on disk before the client reads it.
+	// The client may have seen a part of the answer: how it ended is on disk before the client reads that it did.
 	if werr := commit.Wait(context.WithoutCancel(ctx)); werr != nil {
-		return fmt.Errorf("record outcome of %s: %w", request, werr)
+		s.gate.Log.ErrorContext(ctx, "outcome not recorded", "session", s.id, "request", request, "error", werr)
+	}
+	s.gate.Log.ErrorContext(ctx, "exchange ended early", "session", s.id, "request", request, "code", code, "error", err)
+	usable := refusal != nil && error(refusal) == err //nolint:errorlint // identity: only a bare refusal leaves the session usable
+	if refusal == nil {
+		refusal = asRefusal(err, code)
 	}
 	refusal.Ref = request
 	if rerr := x.Refuse(refusal); rerr != nil {
 		return rerr
 	}
-	if findRefusal(err) == err { //nolint:errorlint // identity: only a bare refusal leaves the session usable
+	if usable {
 		return nil
 	}
 	return err
@@ -173,6 +175,7 @@ func (s *Session) hold(ctx context.Context, x Exchange, request string, op *acce
 	if err != nil {
 		return held, asRefusal(fmt.Errorf("file access request: %w", err), access.CodeInternal)
 	}
+	s.grant = filed.ID
 	notice := access.Notice{Request: filed.ID, URL: g.Approvals.URL(filed.ID), Message: held.Reason.Sentence}
 	if filed.State == access.StateOpen {
 		if op.NoHold != "" {
@@ -198,7 +201,6 @@ func (s *Session) hold(ctx context.Context, x Exchange, request string, op *acce
 		return held, refusal
 	}
 	about.Now, about.Grant = now, &grant
-	s.grant = grant.Request
 	again := g.Policy.Decide(s.subject, op, about)
 	if again.Effect == access.Hold {
 		return again, &access.Refusal{
@@ -220,8 +222,8 @@ func (s *Session) await(ctx context.Context, x Exchange, filed access.Request, n
 		ctx, cancel = context.WithTimeoutCause(ctx, s.target.Hold, errHeldLongEnough)
 		defer cancel()
 	}
-	ctx, cancel := s.alive(ctx)
-	defer cancel()
+	ctx, end := s.alive(ctx)
+	defer end()
 	for {
 		if err := x.Waiting(notice); err != nil {
 			return filed, fmt.Errorf("tell client: %w", err)

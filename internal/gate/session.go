@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -26,12 +27,12 @@ type Session struct {
 	opts    OpenOptions
 	opened  time.Time
 
+	requests, first atomic.Uint64
+	rows, bytes     atomic.Int64
+
 	// Owned by the goroutine that calls Serve.
-	requests uint64
-	rows     int64
-	bytes    int64
-	grant    string
-	tape     tape
+	grant string // the access request that the next record names
+	tape  tape
 
 	ctx    context.Context // ends when the session is cut off
 	cancel context.CancelCauseFunc
@@ -98,7 +99,8 @@ func (g *Gate) Open(ctx context.Context, subject *access.Subject, target Target,
 		s.meter(access.Deny, refusal.Code, 0)
 		return nil, refusal
 	}
-	if !g.sessions.add(s, commit.Seq) {
+	s.first.Store(commit.Seq)
+	if !g.sessions.add(s) {
 		return nil, &access.Refusal{Code: access.CodeShuttingDown, Message: "the gateway is shutting down", Hint: "connect again in a moment"}
 	}
 	if g.Roll != nil {
@@ -129,7 +131,7 @@ func (s *Session) Kill(cause error) { s.cancel(fmt.Errorf("%w: %w", errCutOff, c
 func (s *Session) Close(cause error) {
 	s.closed.Do(func() {
 		r := s.envelope(audit.TypeSessionClose, "")
-		r.Rows, r.Bytes = s.rows, s.bytes
+		r.Rows, r.Bytes = s.rows.Load(), s.bytes.Load()
 		if cause == nil {
 			cause = s.Cause()
 		}
@@ -187,10 +189,19 @@ func (s *Session) cutOff(now time.Time) *access.Refusal {
 	return nil
 }
 
-// alive derives a context that also ends when the session is cut off or its credential expires.
+// alive derives a context for a long wait: it also ends when the session is cut off, its credential expires or the gate
+// drains, with the cause.
 func (s *Session) alive(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(s.ctx, func() { cancel(s.Cause()) })
+	drain := s.gate.sessions.draining()
+	go func() {
+		select {
+		case <-drain:
+			cancel(ErrShuttingDown)
+		case <-ctx.Done():
+		}
+	}()
 	end := func() { stop(); cancel(nil) }
 	if e := s.subject.Expires; !e.IsZero() {
 		timed, done := context.WithDeadlineCause(ctx, e, errCutOff)
@@ -247,11 +258,11 @@ func (s *Session) meter(e access.Effect, c access.Code, took time.Duration) {
 	}
 }
 
-// Info describes the session as it stands. Counts of a live session may lag.
+// Info describes the session as it stands.
 func (s *Session) Info() SessionInfo {
 	return SessionInfo{
 		ID: s.id, Subject: s.subject, Target: s.target.Name, Client: s.opts.Client, Channel: s.opts.Channel, Program: s.opts.Program,
-		Opened: s.opened, FirstSeq: s.gate.sessions.first(s), Requests: s.requests, Rows: s.rows, Bytes: s.bytes,
+		Opened: s.opened, FirstSeq: s.first.Load(), Requests: s.requests.Load(), Rows: s.rows.Load(), Bytes: s.bytes.Load(),
 	}
 }
 

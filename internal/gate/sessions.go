@@ -10,20 +10,41 @@ import (
 // sessions are the live sessions of a gate.
 type sessions struct {
 	mu      sync.Mutex
-	live    map[*Session]uint64 // with the sequence number of the session.open record
+	live    map[*Session]struct{}
 	closing bool
+	drain   chan struct{} // closed when closing becomes true
 }
 
-func (l *sessions) add(s *Session, seq uint64) bool {
+// draining is closed once the gate stops taking sessions.
+func (l *sessions) draining() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.drain == nil {
+		l.drain = make(chan struct{})
+	}
+	return l.drain
+}
+
+func (l *sessions) close() {
+	l.draining() // makes the channel
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closing {
+		l.closing = true
+		close(l.drain)
+	}
+}
+
+func (l *sessions) add(s *Session) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closing {
 		return false
 	}
 	if l.live == nil {
-		l.live = make(map[*Session]uint64)
+		l.live = make(map[*Session]struct{})
 	}
-	l.live[s] = seq
+	l.live[s] = struct{}{}
 	return true
 }
 
@@ -31,12 +52,6 @@ func (l *sessions) remove(s *Session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.live, s)
-}
-
-func (l *sessions) first(s *Session) uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.live[s]
 }
 
 func (l *sessions) all() []*Session {
@@ -66,9 +81,7 @@ func (g *Gate) Session(id string) (*Session, bool) {
 // Drain stops new sessions, waits until the live ones have ended or ctx ends, then cuts the rest off. Clients whose
 // requests are held are told at once that their requests stay open. It returns when no session is left, or after grace.
 func (g *Gate) Drain(ctx context.Context, grace time.Duration) {
-	g.sessions.mu.Lock()
-	g.sessions.closing = true
-	g.sessions.mu.Unlock()
+	g.sessions.close()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for ctx.Err() == nil && len(g.sessions.all()) > 0 {
