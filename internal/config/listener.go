@@ -1,0 +1,38 @@
+package config
+
+// Listener is a door for the clients of the databases.
+type Listener struct {
+	// Name of the listener, in logs and metrics.
+	Name string `yaml:"name" required:"true"`
+	// Protocol spoken there.
+	Protocol string `yaml:"protocol" required:"true" enum:"postgres"`
+	// Address to listen on, host:port. An address that is not loopback needs tls.
+	Address string `yaml:"address" required:"true"`
+	// TLS of this listener. Without it, tokens and data pass in clear over the loopback interface.
+	TLS *ServerTLS `yaml:"tls"`
+	// Auth lists how clients may prove who they are. The default is token, oauthbearer and scram, and certificate when
+	// tls has a client_ca.
+	Auth []string `yaml:"auth" enum:"token|oauthbearer|scram|certificate"`
+	// Targets that can be reached here, by name; "*" in a name stands for anything.
+	Targets []string `yaml:"targets" default:"*"`
+}
+
+// The ways to prove who one is.
+const (
+	AuthToken       = "token"
+	AuthOAuthBearer = "oauthbearer"
+	AuthSCRAM       = "scram"
+	AuthCertificate = "certificate"
+)
+
+// ServerTLS is the TLS of a listener.
+type ServerTLS struct {
+	// Cert is the certificate chain in PEM.
+	Cert PEM `yaml:"cert" required:"true"`
+	// Key is its private key in PEM.
+	Key Secret `yaml:"key" required:"true"`
+	// ClientCA are the authorities whose client certificates are accepted, in PEM.
+	ClientCA PEM `yaml:"client_ca"`
+	// Min is the oldest version of TLS that is accepted.
+	Min string `yaml:"min" default:"1.2" enum:"1.2|1.3"`
+}

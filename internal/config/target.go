@@ -1,0 +1,68 @@
+package config
+
+import (
+	"time"
+
+	"github.com/vecgate/vecgate/internal/access"
+)
+
+// Target is a registered database.
+type Target struct {
+	// Name by which clients and policies know the database.
+	Name string `yaml:"name" required:"true"`
+	// Engine that runs there.
+	Engine string `yaml:"engine" required:"true" enum:"postgres"`
+	// Address of the database: host:port, or /directory:port for a Unix socket.
+	Address string `yaml:"address" required:"true"`
+	// Database is the name of the database there; the target's name when left out.
+	Database string `yaml:"database"`
+	// TLS of the hop from the gateway to the database.
+	TLS ClientTLS `yaml:"tls"`
+	// Credential that the gateway shows to the database.
+	Credential Credential `yaml:"credential"`
+	// Reads says when a read may run: before-forward makes its audit record durable first, before-release runs it
+	// meanwhile and releases no byte of the answer earlier. Writes always wait. audit.reads when left out.
+	Reads string `yaml:"reads" enum:"before-forward|before-release"`
+	// Record is how much is recorded when policy does not say.
+	Record access.Level `yaml:"record" default:"full" enum:"full|requests|envelope"`
+	// Hold is the longest that a client is kept waiting while people decide; its request stays open after that.
+	Hold time.Duration `yaml:"hold" default:"10m"`
+	// SearchPath is the search_path that every session starts with.
+	SearchPath []string `yaml:"search_path" default:"public"`
+	// StatementTimeout is the longest that one statement may run; 0 leaves it to the database.
+	StatementTimeout time.Duration `yaml:"statement_timeout"`
+	// AllowPrivileged accepts a credential that is superuser or may bypass row security; masking then no longer rests on
+	// the database's own rights.
+	AllowPrivileged bool `yaml:"allow_privileged"`
+	// AllowWeakAuth accepts a database that asks for the password in clear or by MD5.
+	AllowWeakAuth bool `yaml:"allow_weak_auth"`
+}
+
+// ClientTLS is the TLS of a connection to a database.
+type ClientTLS struct {
+	// Mode is how the database's certificate is checked. The default is verify-full, and off for a Unix socket.
+	Mode string `yaml:"mode" enum:"verify-full|verify-ca|off"`
+	// CA are the authorities to trust, in PEM; the system's own when left out.
+	CA PEM `yaml:"ca"`
+	// ServerName is the name to expect in the certificate, when it is not the host of the address.
+	ServerName string `yaml:"server_name"`
+	// Cert is the gateway's client certificate in PEM.
+	Cert PEM `yaml:"cert"`
+	// Key is its private key in PEM.
+	Key Secret `yaml:"key"`
+}
+
+// The modes of ClientTLS.
+const (
+	TLSVerifyFull = "verify-full"
+	TLSVerifyCA   = "verify-ca"
+	TLSOff        = "off"
+)
+
+// Credential is what the gateway shows to a database.
+type Credential struct {
+	// User at the database.
+	User string `yaml:"user" required:"true"`
+	// Password of that user; leave it out for a client certificate or a database that trusts its socket.
+	Password Secret `yaml:"password"`
+}
