@@ -82,6 +82,7 @@ const (
 	MaskDrop    Mask = "drop"    // the field is left out where the protocol allows it, null elsewhere
 	MaskHash    Mask = "hash"    // a keyed digest: equal values stay equal
 	MaskPartial Mask = "partial" // the last four characters stay
+	MaskRound   Mask = "round"   // a number keeps two decimals: how the distance of a withheld vector is shown; never in a rule
 )
 
 // Treatment is what happens to one field.
