@@ -1,0 +1,155 @@
+package value
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/mask"
+)
+
+// The formats in which a value travels.
+const (
+	TextFormat   int16 = 0
+	BinaryFormat int16 = 1
+)
+
+// A Masker writes what stands for hidden values. It is safe for concurrent use.
+type Masker struct {
+	Hider *mask.Hider
+}
+
+// Mask appends what a client gets in place of field, a cell of the type in the format, to dst. Null says that it gets
+// NULL; a nil field is NULL and stays it. What cannot be expressed, and what does not read as a value of its type, is NULL.
+//
+// A treatment without a mask passes the value, except that Distance "round" rounds a floating-point number and makes
+// anything else NULL, and "deny" makes everything NULL: this is how a distance to a withheld vector is treated.
+func (m *Masker) Mask(dst []byte, t access.Treatment, typ Type, format int16, field []byte) (out []byte, null bool) {
+	if field == nil {
+		return dst, true
+	}
+	switch {
+	case t.Mask != access.MaskNone:
+		out, null = m.hide(dst, t, typ, format, field)
+		if null {
+			out = out[:len(dst)]
+		}
+		return out, null
+	case t.Distance == "" || t.Distance == "allow":
+		return append(dst, field...), false
+	case t.Distance == "round":
+		return round(dst, typ, format, field)
+	}
+	return dst, true
+}
+
+func (m *Masker) hide(dst []byte, t access.Treatment, typ Type, format int16, field []byte) ([]byte, bool) {
+	if format != TextFormat && format != BinaryFormat {
+		return dst, true
+	}
+	switch typ.Family {
+	case Text:
+		out, kind := m.Hider.Append(dst, t, mask.Text, field)
+		return out, kind != mask.Text
+	case JSON, JSONB:
+		return m.json(dst, t, typ.Family == JSONB && format == BinaryFormat, field)
+	case Bytea:
+		return m.bytea(dst, t, format, field)
+	case UUID:
+		return m.uuid(dst, t, format, field)
+	case Int8:
+		return m.int8(dst, t, format, field)
+	case Array:
+		if typ.Elem == Text {
+			return m.textArray(dst, t, typ, format, field)
+		}
+	}
+	return dst, true
+}
+
+// json writes a JSON string where the mask is a text.
+func (m *Masker) json(dst []byte, t access.Treatment, versioned bool, field []byte) ([]byte, bool) {
+	if t.Mask != access.MaskRedact && t.Mask != access.MaskHash {
+		return dst, true // a few characters of a document are no document
+	}
+	if versioned {
+		if len(field) == 0 || field[0] != 1 {
+			return dst, true
+		}
+		field = field[1:]
+		dst = append(dst, 1)
+	}
+	dst = append(dst, '"')
+	dst, kind := m.Hider.Append(dst, t, mask.Text, field)
+	return append(dst, '"'), kind != mask.Text
+}
+
+// int8 writes a number between 0 and 2^63 for a hashed one; a narrower integer has no room for a digest.
+func (m *Masker) int8(dst []byte, t access.Treatment, format int16, field []byte) ([]byte, bool) {
+	if t.Mask != access.MaskHash {
+		return dst, true
+	}
+	var canonical [8]byte
+	switch {
+	case format == TextFormat:
+		v, err := strconv.ParseInt(string(field), 10, 64)
+		if err != nil {
+			return dst, true
+		}
+		binary.BigEndian.PutUint64(canonical[:], uint64(v))
+	case copy(canonical[:], field) != 8 || len(field) != 8:
+		return dst, true
+	}
+	var sum [mask.DigestSize]byte
+	hidden := binary.BigEndian.Uint64(m.Hider.Digest(sum[:0], t.Rule, canonical[:])) & math.MaxInt64
+	if format == TextFormat {
+		return strconv.AppendUint(dst, hidden, 10), false
+	}
+	return binary.BigEndian.AppendUint64(dst, hidden), false
+}
+
+// round keeps two decimals of a floating-point number.
+func round(dst []byte, typ Type, format int16, field []byte) ([]byte, bool) {
+	bits := 64
+	switch typ.Family {
+	case Float8:
+	case Float4:
+		bits = 32
+	default:
+		return dst, true
+	}
+	switch format {
+	case TextFormat:
+		v, err := strconv.ParseFloat(string(field), bits)
+		if err != nil {
+			return dst, true
+		}
+		return appendFloat(dst, mask.Round(v), bits), false
+	case BinaryFormat:
+		switch {
+		case bits == 64 && len(field) == 8:
+			v := math.Float64frombits(binary.BigEndian.Uint64(field))
+			return binary.BigEndian.AppendUint64(dst, math.Float64bits(mask.Round(v))), false
+		case bits == 32 && len(field) == 4:
+			v := math.Float32frombits(binary.BigEndian.Uint32(field))
+			return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(mask.Round(float64(v))))), false
+		}
+	}
+	return dst, true
+}
+
+// appendFloat writes a number as PostgreSQL does: shortest digits that read back as the same number.
+func appendFloat(dst []byte, v float64, bits int) []byte {
+	switch {
+	case math.IsNaN(v):
+		return append(dst, "NaN"...)
+	case math.IsInf(v, 1):
+		return append(dst, "Infinity"...)
+	case math.IsInf(v, -1):
+		return append(dst, "-Infinity"...)
+	case v != 0 && (math.Abs(v) >= 1e15 || math.Abs(v) < 1e-4):
+		return strconv.AppendFloat(dst, v, 'e', -1, bits)
+	}
+	return strconv.AppendFloat(dst, v, 'f', -1, bits)
+}
