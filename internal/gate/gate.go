@@ -94,5 +94,9 @@ type Gate struct {
 	Log         *slog.Logger
 	Now         func() time.Time
 
+	// MaxSessions and MaxPerSubject bound the live sessions; 0 bounds nothing.
+	MaxSessions   int
+	MaxPerSubject int
+
 	sessions sessions
 }

@@ -84,6 +84,7 @@ func (w *world) Use(_ context.Context, id, digest string) (access.Grant, error) 
 }
 func (w *world) Abandon(context.Context, string) error { w.note("abandon"); return nil }
 func (w *world) URL(id string) string                  { return "https://gw.example.com/requests/" + id }
+
 func (w *world) Lease(context.Context, string) (vault.Credential, error) {
 	w.note("lease")
 	return vault.Credential{Name: "c@1"}, w.leaseErr
@@ -109,6 +110,7 @@ func (c *client) Forward(_ context.Context, _ vault.Credential, _ Tape) error {
 	c.w.note("forward")
 	return c.forwardErr
 }
+
 func (c *client) Reply(_ context.Context, t Tape) (access.Outcome, error) {
 	if err := t.Answered([]byte("rows")); err != nil {
 		return access.Outcome{}, err
@@ -440,5 +442,34 @@ func TestNamesThatLookLikeCredentialsAreNotRecorded(t *testing.T) {
 	}
 	if got := claimed("alice"); got != "alice" {
 		t.Errorf("claimed(alice) = %q", got)
+	}
+}
+
+func TestOneSubjectCannotTakeEverySession(t *testing.T) {
+	w := &world{decide: always(access.Allow)}
+	g, first := open(t, w, Target{})
+	g.MaxSessions, g.MaxPerSubject = 2, 1
+	if _, refusal := g.Open(t.Context(), first.Subject(), Target{Name: "products"}, OpenOptions{}); refusal == nil || refusal.Code != access.CodeLimit {
+		t.Errorf("second session of one subject: %v", refusal)
+	}
+	bob := &access.Subject{ID: "corp:bob"}
+	if _, refusal := g.Open(t.Context(), bob, Target{Name: "products"}, OpenOptions{}); refusal != nil {
+		t.Errorf("another subject: %v", refusal)
+	}
+	if _, refusal := g.Open(t.Context(), &access.Subject{ID: "corp:carol"}, Target{Name: "products"}, OpenOptions{}); refusal == nil || refusal.Code != access.CodeLimit {
+		t.Errorf("third session of all: %v", refusal)
+	}
+	first.Close(nil)
+	if _, refusal := g.Open(t.Context(), first.Subject(), Target{Name: "products"}, OpenOptions{}); refusal != nil {
+		t.Errorf("after the first was closed: %v", refusal)
+	}
+}
+
+func TestOffBoardingCutsEverySessionOfTheSubject(t *testing.T) {
+	w := &world{decide: always(access.Allow)}
+	g, s := open(t, w, Target{})
+	n := g.CutOff(func(who *access.Subject) bool { return who.ID == "corp:alice" }, errors.New("off-boarded"))
+	if n != 1 || s.Cause() == nil {
+		t.Errorf("CutOff ended %d sessions, cause %v", n, s.Cause())
 	}
 }

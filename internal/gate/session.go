@@ -100,8 +100,11 @@ func (g *Gate) Open(ctx context.Context, subject *access.Subject, target Target,
 		return nil, refusal
 	}
 	s.first.Store(commit.Seq)
-	if !g.sessions.add(s) {
-		return nil, &access.Refusal{Code: access.CodeShuttingDown, Message: "the gateway is shutting down", Hint: "connect again in a moment"}
+	if refusal := g.sessions.add(s); refusal != nil {
+		refusal.Ref = s.id
+		s.meter(access.Deny, refusal.Code, 0)
+		s.close(refusal)
+		return nil, refusal
 	}
 	if g.Roll != nil {
 		g.Roll.SessionOpened(s.Info())
@@ -129,33 +132,35 @@ func (s *Session) Kill(cause error) { s.cancel(fmt.Errorf("%w: %w", errCutOff, c
 
 // Close ends the session; it is safe to call more than once.
 func (s *Session) Close(cause error) {
-	s.closed.Do(func() {
-		r := s.envelope(audit.TypeSessionClose, "")
-		r.Rows, r.Bytes = s.rows.Load(), s.bytes.Load()
-		if cause == nil {
-			cause = s.Cause()
+	s.closed.Do(func() { s.close(cause) })
+}
+
+func (s *Session) close(cause error) {
+	r := s.envelope(audit.TypeSessionClose, "")
+	r.Rows, r.Bytes = s.rows.Load(), s.bytes.Load()
+	if cause == nil {
+		cause = s.Cause()
+	}
+	if cause != nil {
+		if refusal := findRefusal(cause); refusal != nil {
+			r.Code = refusal.Code
 		}
+	}
+	commit := s.gate.Journal.Append(r)
+	last := commit.Seq
+	s.cancel(nil)
+	s.gate.sessions.remove(s)
+	if s.gate.Roll != nil {
+		info := s.Info()
+		info.Closed, info.LastSeq = s.gate.Now(), last
 		if cause != nil {
-			if refusal := findRefusal(cause); refusal != nil {
-				r.Code = refusal.Code
+			info.Cause = string(r.Code)
+			if info.Cause == "" {
+				info.Cause = "connection lost"
 			}
 		}
-		commit := s.gate.Journal.Append(r)
-		last := commit.Seq
-		s.cancel(nil)
-		s.gate.sessions.remove(s)
-		if s.gate.Roll != nil {
-			info := s.Info()
-			info.Closed, info.LastSeq = s.gate.Now(), last
-			if cause != nil {
-				info.Cause = string(r.Code)
-				if info.Cause == "" {
-					info.Cause = "connection lost"
-				}
-			}
-			s.gate.Roll.SessionClosed(info)
-		}
-	})
+		s.gate.Roll.SessionClosed(info)
+	}
 }
 
 // Lease returns the target's credential, for front ends that connect when the session opens.

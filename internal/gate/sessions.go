@@ -2,15 +2,19 @@ package gate
 
 import (
 	"context"
+	"fmt"
 	"sort"
 	"sync"
 	"time"
+
+	"github.com/vecgate/vecgate/internal/access"
 )
 
 // sessions are the live sessions of a gate.
 type sessions struct {
 	mu      sync.Mutex
 	live    map[*Session]struct{}
+	of      map[string]int // live sessions of a subject, by its ID
 	closing bool
 	drain   chan struct{} // closed when closing becomes true
 }
@@ -35,23 +39,41 @@ func (l *sessions) close() {
 	}
 }
 
-func (l *sessions) add(s *Session) bool {
+// add takes a session in, or says why not.
+func (l *sessions) add(s *Session) *access.Refusal {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closing {
-		return false
+		return &access.Refusal{Code: access.CodeShuttingDown, Message: "the gateway is shutting down", Hint: "connect again in a moment"}
+	}
+	g := s.gate
+	if g.MaxSessions > 0 && len(l.live) >= g.MaxSessions {
+		return &access.Refusal{Code: access.CodeLimit, Message: fmt.Sprintf("the gateway serves %d sessions already (limits.sessions)", g.MaxSessions)}
+	}
+	if n := l.of[s.subject.ID]; g.MaxPerSubject > 0 && n >= g.MaxPerSubject {
+		return &access.Refusal{
+			Code: access.CodeLimit, Message: fmt.Sprintf("%s has %d sessions open already (limits.sessions_per_subject)", s.subject.Display(), n),
+			Hint: "close some of them",
+		}
 	}
 	if l.live == nil {
-		l.live = make(map[*Session]struct{})
+		l.live, l.of = make(map[*Session]struct{}), make(map[string]int)
 	}
 	l.live[s] = struct{}{}
-	return true
+	l.of[s.subject.ID]++
+	return nil
 }
 
 func (l *sessions) remove(s *Session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if _, ok := l.live[s]; !ok {
+		return
+	}
 	delete(l.live, s)
+	if l.of[s.subject.ID]--; l.of[s.subject.ID] == 0 {
+		delete(l.of, s.subject.ID)
+	}
 }
 
 func (l *sessions) all() []*Session {
@@ -76,6 +98,18 @@ func (g *Gate) Session(id string) (*Session, bool) {
 		}
 	}
 	return nil, false
+}
+
+// CutOff ends every live session whose subject matches, at once, and says how many there were.
+func (g *Gate) CutOff(match func(*access.Subject) bool, cause error) int {
+	n := 0
+	for _, s := range g.sessions.all() {
+		if match(s.subject) {
+			s.Kill(cause)
+			n++
+		}
+	}
+	return n
 }
 
 // Drain stops new sessions, waits until the live ones have ended or ctx ends, then cuts the rest off. Clients whose
