@@ -5,6 +5,7 @@
 //	go run ./test/get postgres   PostgreSQL with pgvector; prints the directory of its programs
 //	go run ./test/get clients    stock clients in Python, Node and Java; prints NAME=value lines
 //	go run ./test/get tools      Chromium, PgBouncer, HAProxy by apt-get, where missing (needs root)
+//	go run ./test/get data       prints the data set of package test/data as a script for psql
 //	go run ./test/get cache      prints the cache directory
 package main
 
@@ -19,6 +20,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/vecgate/vecgate/test/data"
 	"github.com/vecgate/vecgate/test/get/fetch"
 )
 
@@ -54,9 +56,11 @@ func get(ctx context.Context, args []string) error {
 		log.Info("ready", "server", strings.TrimSpace(string(version)), "pgvector", fetch.PgvectorVersion)
 		fmt.Println(bin)
 		return nil
+	case "data":
+		return data.WriteSQL(os.Stdout)
 	case "cache":
 		fmt.Println(f.Cache)
 		return nil
 	}
-	return fmt.Errorf("what to get is one of postgres, clients, tools, cache (not %q)", args)
+	return fmt.Errorf("what to get is one of postgres, clients, tools, data, cache (not %q)", args)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/vecgate/vecgate/test/data"
 	"github.com/vecgate/vecgate/test/get/fetch"
 )
 
@@ -27,6 +28,9 @@ const (
 
 	// Empty is a database with pgvector and nothing else.
 	Empty = "empty"
+
+	// Products is a database with the data of test/data.
+	Products = "products"
 )
 
 // cluster.go's own text is part of the cache key: whoever changes how a cluster is
@@ -46,6 +50,9 @@ type cluster struct {
 func preparedCluster(ctx context.Context, f *fetch.Fetcher, bin string, who account) (*cluster, error) {
 	key := sha256.New()
 	fmt.Fprintln(key, bin, recipe, who.credential != nil)
+	if err := data.WriteSQL(key); err != nil {
+		return nil, err
+	}
 	name := "cluster-" + hex.EncodeToString(key.Sum(nil))[:16]
 	dir, err := f.Once(name, func(dir string) error { return buildCluster(ctx, bin, dir, who) })
 	if err != nil {
@@ -155,7 +162,15 @@ func fill(ctx context.Context, main *postmaster, sockets string, c *cluster) err
 			return fmt.Errorf("%s: %w", statement, err)
 		}
 	}
-	return nil
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+Products); err != nil {
+		return err
+	}
+	products, err := connectSocket(ctx, main, sockets, Products)
+	if err != nil {
+		return err
+	}
+	defer products.Close(ctx)
+	return data.Load(ctx, products)
 }
 
 func connectSocket(ctx context.Context, main *postmaster, sockets, database string) (*pgx.Conn, error) {

@@ -18,12 +18,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/vecgate/vecgate/test/data"
 	"github.com/vecgate/vecgate/test/get/fetch"
 )
 
 // AppRole is the role that a gateway under test logs in with: no superuser, creates
 // no roles or databases, is a member of nothing, owns the tables of Products.
-const AppRole = "vecgate_app"
+const AppRole = data.Role
 
 // A Server is one running PostgreSQL.
 type Server struct {
@@ -143,8 +144,8 @@ func serverDirectory(dir string, who account) (string, error) {
 }
 
 func start(ctx context.Context, dir, bin string, cluster *cluster, who account, opts Options) (*Server, error) {
-	data := filepath.Join(dir, "data")
-	if err := copyTree(cluster.data, data); err != nil {
+	files := filepath.Join(dir, "data")
+	if err := copyTree(cluster.data, files); err != nil {
 		return nil, fmt.Errorf("copy the prepared cluster: %w", err)
 	}
 	if err := writeCertificates(dir, time.Now()); err != nil {
@@ -154,7 +155,7 @@ func start(ctx context.Context, dir, bin string, cluster *cluster, who account, 
 	if opts.Plain {
 		rules = "host all all 127.0.0.1/32 scram-sha-256\n"
 	}
-	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(rules), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(files, "pg_hba.conf"), []byte(rules), 0o600); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(logFile(dir), nil, 0o644); err != nil {
@@ -204,7 +205,7 @@ func (s *Server) settings(opts Options) []string {
 		"password_encryption": "scram-sha-256",
 		"fsync":               "off", "synchronous_commit": "off", "full_page_writes": "off",
 		"max_connections": "200", "shared_buffers": "64MB", "min_wal_size": "16MB", "max_wal_size": "512MB",
-		"max_parallel_maintenance_workers": "0", "max_parallel_workers_per_gather": "0", "jit": "off", "autovacuum_naptime": "1h",
+		"max_parallel_maintenance_workers": "0", "max_parallel_workers_per_gather": "0", "jit": "off", "random_page_cost": "1.1", "autovacuum_naptime": "1h",
 		"log_line_prefix": "%m [%p] %q%u@%d ", "timezone": "UTC", "log_timezone": "UTC", "lc_messages": "C",
 	}
 	if opts.LogStatements {

@@ -40,6 +40,13 @@ func (s *Server) NewDatabase(t testing.TB) Database {
 	return s.clone(t, Empty)
 }
 
+// NewProducts makes a database with the data of test/data, in which the application's
+// role owns every table, that is dropped when the test ends.
+func (s *Server) NewProducts(t testing.TB) Database {
+	t.Helper()
+	return s.clone(t, Products)
+}
+
 var clones atomic.Int64
 
 func (s *Server) clone(t testing.TB, template string) Database {
