@@ -1,0 +1,192 @@
+// Package secret mints short-lived passwords for clients that can prove who they are by SCRAM-SHA-256 only (RFC 5802,
+// RFC 7677), and keeps what a server needs to check the proof. The password itself is shown once and kept nowhere.
+//
+// It refuses to speak the exchange; that is the front end's. Start at Secrets.Mint.
+package secret
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/identity/jwt"
+)
+
+// Prefix begins the name of every secret, so that scanners and people recognize one.
+const Prefix = "vg_"
+
+// Iterations of PBKDF2. The passwords are 200 random bits: iterations add nothing, 4096 is what clients expect.
+const Iterations = 4096
+
+// ErrUnknown is returned for a name that no living secret has.
+var ErrUnknown = errors.New("no such secret")
+
+// Verifier is what a SCRAM server keeps of a password.
+type Verifier struct {
+	Salt       []byte `json:"salt"`
+	Iterations int    `json:"iterations"`
+	StoredKey  []byte `json:"stored_key"`
+	ServerKey  []byte `json:"server_key"`
+}
+
+// Entry is a secret as it is stored.
+type Entry struct {
+	Name     string
+	Verifier Verifier
+	Subject  []byte // JSON of who it stands for
+	Expires  time.Time
+}
+
+// Store keeps secrets.
+type Store interface {
+	PutSecret(ctx context.Context, e Entry) error
+	// Secret returns ErrUnknown for a name that it does not have; it may forget secrets that have expired.
+	Secret(ctx context.Context, name string) (Entry, error)
+	DeleteSecret(ctx context.Context, name string) error
+}
+
+// Secrets mints and looks up.
+type Secrets struct {
+	Store Store
+	Now   func() time.Time
+	// Decoy makes the verifiers of names that do not exist. It must be secret and stay the same, or an outsider could
+	// tell such names from others by asking twice.
+	Decoy []byte
+}
+
+// New returns Secrets with a decoy key derived from a secret that outlives the process.
+func New(store Store, key []byte, now func() time.Time) *Secrets {
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte("vecgate scram decoy"))
+	return &Secrets{Store: store, Now: now, Decoy: m.Sum(nil)}
+}
+
+var alphabet = base32.NewEncoding("abcdefghijkmnpqrstuvwxyz23456789").WithPadding(base32.NoPadding)
+
+func random(bytes int) string {
+	b := make([]byte, bytes)
+	_, _ = rand.Read(b) // never fails, see crypto/rand
+	return alphabet.EncodeToString(b)
+}
+
+// stored is the JSON of a subject with the claims that its own encoding leaves out.
+type stored struct {
+	Subject *access.Subject `json:"subject"`
+	Claims  json.RawMessage `json:"claims,omitempty"`
+}
+
+// Mint makes a secret that stands for the subject until then. The password is returned once.
+func (s *Secrets) Mint(ctx context.Context, subject *access.Subject, expires time.Time) (name, password string, err error) {
+	name, password = Prefix+random(10), random(25)
+	v, err := NewVerifier(password)
+	if err != nil {
+		return "", "", err
+	}
+	as := *subject
+	as.Expires, as.Method, as.Credential = expires, "scram", name
+	claims, err := json.Marshal(as.Claims)
+	if err != nil {
+		return "", "", fmt.Errorf("encode claims of %s: %w", subject.ID, err)
+	}
+	body, err := json.Marshal(stored{&as, claims})
+	if err != nil {
+		return "", "", fmt.Errorf("encode subject %s: %w", subject.ID, err)
+	}
+	if err := s.Store.PutSecret(ctx, Entry{Name: name, Verifier: v, Subject: body, Expires: expires}); err != nil {
+		return "", "", fmt.Errorf("store secret: %w", err)
+	}
+	return name, password, nil
+}
+
+// NewVerifier derives a verifier with a random salt.
+func NewVerifier(password string) (Verifier, error) {
+	v := Verifier{Salt: make([]byte, 16), Iterations: Iterations}
+	_, _ = rand.Read(v.Salt)
+	salted, err := pbkdf2.Key(sha256.New, password, v.Salt, v.Iterations, sha256.Size)
+	if err != nil {
+		return v, fmt.Errorf("derive key: %w", err)
+	}
+	client := sum(salted, "Client Key")
+	stored := sha256.Sum256(client)
+	v.StoredKey, v.ServerKey = stored[:], sum(salted, "Server Key")
+	return v, nil
+}
+
+// Verifier returns what the exchange needs. A name that does not exist, or no longer, gets a verifier that no password
+// fits and that is the same each time, so that the exchange fails at the proof and tells nothing about names.
+func (s *Secrets) Verifier(ctx context.Context, name string) (Verifier, error) {
+	e, err := s.living(ctx, name)
+	switch {
+	case err == nil:
+		return e.Verifier, nil
+	case errors.Is(err, ErrUnknown):
+		return s.decoy(name), nil
+	}
+	return Verifier{}, err
+}
+
+// Subject returns who a secret stands for, once the exchange has proved that the client knows it.
+func (s *Secrets) Subject(ctx context.Context, name string) (*access.Subject, error) {
+	e, err := s.living(ctx, name)
+	if errors.Is(err, ErrUnknown) {
+		return nil, &access.Refusal{
+			Code: access.CodeIdentity, Message: "the name or the password is wrong, or the secret has expired",
+			Hint: "make a new one: vecgate token --secret",
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	var body stored
+	if err := json.Unmarshal(e.Subject, &body); err != nil || body.Subject == nil {
+		return nil, fmt.Errorf("decode subject of secret %s: %w", name, err)
+	}
+	if string(body.Claims) != "null" {
+		if body.Subject.Claims, err = jwt.ReadObject(body.Claims); err != nil {
+			return nil, fmt.Errorf("decode claims of secret %s: %w", name, err)
+		}
+	}
+	return body.Subject, nil
+}
+
+// Revoke ends a secret before its time.
+func (s *Secrets) Revoke(ctx context.Context, name string) error { return s.Store.DeleteSecret(ctx, name) }
+
+func (s *Secrets) living(ctx context.Context, name string) (Entry, error) {
+	if len(name) > 64 || !strings.HasPrefix(name, Prefix) {
+		return Entry{}, ErrUnknown
+	}
+	e, err := s.Store.Secret(ctx, name)
+	if err != nil {
+		return e, err
+	}
+	if !s.Now().Before(e.Expires) {
+		return Entry{}, ErrUnknown
+	}
+	return e, nil
+}
+
+func (s *Secrets) decoy(name string) Verifier {
+	if len(name) > 256 {
+		name = name[:256]
+	}
+	return Verifier{
+		Salt: sum(s.Decoy, "salt "+name)[:16], Iterations: Iterations,
+		StoredKey: sum(s.Decoy, "stored "+name), ServerKey: sum(s.Decoy, "server "+name),
+	}
+}
+
+func sum(key []byte, text string) []byte {
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte(text))
+	return m.Sum(nil)
+}
