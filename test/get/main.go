@@ -56,6 +56,16 @@ func get(ctx context.Context, args []string) error {
 		log.Info("ready", "server", strings.TrimSpace(string(version)), "pgvector", fetch.PgvectorVersion)
 		fmt.Println(bin)
 		return nil
+	case "clients":
+		return clients(ctx, f)
+	case "tools":
+		if err := f.Tools(ctx); err != nil {
+			return err
+		}
+		for _, tool := range fetch.SystemTools {
+			fmt.Printf("%s is installed: %s\n", tool.Program, tool.For)
+		}
+		return nil
 	case "data":
 		return data.WriteSQL(os.Stdout)
 	case "cache":
@@ -63,4 +73,22 @@ func get(ctx context.Context, args []string) error {
 		return nil
 	}
 	return fmt.Errorf("what to get is one of postgres, clients, tools, data, cache (not %q)", args)
+}
+
+// clients prints what a shell can read with eval.
+func clients(ctx context.Context, f *fetch.Fetcher) error {
+	python, err := f.Python(ctx)
+	if err != nil {
+		return err
+	}
+	modules, err := f.Node(ctx)
+	if err != nil {
+		return err
+	}
+	jar, err := f.JDBC(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("PYTHON=%s\nNODE_PATH=%s\nJDBC=%s\n", python, modules, jar)
+	return nil
 }
