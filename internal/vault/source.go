@@ -57,7 +57,7 @@ const sealedPrefix = "YWdlLWVuY3J5cHRpb24ub3Jn"
 // ParseSource reads a reference: file:PATH, ${env:NAME}, age:PATH, age:BASE64, age:ARMOR; with Public also PEM text. Its
 // errors never repeat the text.
 func ParseSource(text string, o SourceOptions) (Source, error) {
-	s := Source{public: o.Public, identity: o.Identity, getenv: o.Getenv}
+	s := Source{public: o.Public, getenv: o.Getenv}
 	if s.getenv == nil {
 		s.getenv = os.Getenv
 	}
@@ -90,6 +90,7 @@ func ParseSource(text string, o SourceOptions) (Source, error) {
 			s.kind = fromSealedFile
 			s.at, err = path(rest)
 		}
+		s.identity = o.Identity
 		if err == nil && o.Identity == "" {
 			err = errors.New("age: needs secrets.identity, the file with the age identity that opens it")
 		}
@@ -250,11 +251,29 @@ func readFile(path string, private bool) ([]byte, error) {
 // ErrExposed is returned for a secret file that others than its owner can read or change.
 var ErrExposed = errors.New("others can read or change it")
 
+// checkPrivate refuses a file that everybody can read or that the group can change. That its group can read it is
+// accepted, because orchestrators mount secrets so; Exposure tells about it.
 func checkPrivate(info fs.FileInfo) error {
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	if mode := info.Mode().Perm(); mode&0o027 != 0 {
 		return fmt.Errorf("%w (mode %04o); do: chmod 600 %s", ErrExposed, mode, info.Name())
 	}
 	return nil
+}
+
+// Exposure is a sentence when more people than its owner can read the secret's file, and empty otherwise.
+func (s Source) Exposure() string {
+	if s.public || s.kind != fromFile && s.identity == "" {
+		return ""
+	}
+	path := s.at
+	if s.kind != fromFile {
+		path = s.identity
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o040 == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the group of %s can read it (mode %04o)", path, info.Mode().Perm())
 }
 
 // withoutPath drops the path of an error that will be printed next to it.

@@ -1,0 +1,73 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+func checkTarget(c *Config, t *Target, path string, r *report) {
+	checkName(r, path+".name", t.Name)
+	if t.Database == "" {
+		t.Database = t.Name
+	}
+	if t.Reads == "" {
+		t.Reads = c.Audit.Reads
+	}
+	host, _, err := t.HostPort()
+	if t.Address != "" && err != nil {
+		r.at(path+".address", "%s is %v", r.shown(path+".address", t.Address), err)
+		return
+	}
+	checkTargetTLS(t, host, path, r)
+}
+
+func checkTargetTLS(t *Target, host, path string, r *report) {
+	socket := filepath.IsAbs(host)
+	if t.TLS.Mode == "" {
+		t.TLS.Mode = TLSVerifyFull
+		if socket {
+			t.TLS.Mode = TLSOff
+		}
+	}
+	switch {
+	case socket && t.TLS.Mode != TLSOff:
+		r.at(path+".tls.mode", "a Unix socket has no TLS; leave tls out")
+	case t.TLS.Mode == TLSOff && !t.TLS.CA.IsZero():
+		r.at(path+".tls.ca", "has no use with mode: off")
+	case t.TLS.Mode == TLSOff && !socket && !loopbackHost(host):
+		r.warn(path+".tls.mode", "the database's credential and data travel in clear to %s", host)
+	case t.TLS.Mode == TLSVerifyCA:
+		r.warn(path+".tls.mode", "verify-ca lets every server with a certificate of that authority pass for this database; verify-full does not")
+	}
+	if t.TLS.Cert.IsZero() != t.TLS.Key.IsZero() {
+		r.at(path+".tls", "cert and key belong together; one is missing")
+	}
+}
+
+// HostPort splits the address: a host and a port, or the directory of a Unix socket and a port.
+func (t *Target) HostPort() (host string, port uint16, err error) {
+	if filepath.IsAbs(t.Address) {
+		i := strings.LastIndexByte(t.Address, ':')
+		if i < 0 {
+			return filepath.Clean(t.Address), 5432, nil
+		}
+		n, err := strconv.ParseUint(t.Address[i+1:], 10, 16)
+		if err != nil || n == 0 {
+			return "", 0, errors.New("not /directory:port")
+		}
+		return filepath.Clean(t.Address[:i]), uint16(n), nil
+	}
+	host, text, err := net.SplitHostPort(t.Address)
+	if err != nil || host == "" {
+		return "", 0, errors.New("not host:port")
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || n == 0 {
+		return "", 0, fmt.Errorf("without a port from 1 to 65535")
+	}
+	return host, uint16(n), nil
+}
