@@ -55,6 +55,15 @@ func (d DSN) URL() string {
 	}).String()
 }
 
+// JDBC is the DSN for the JDBC driver, which takes user and password apart.
+func (d DSN) JDBC() string {
+	query := url.Values{"sslmode": {"disable"}}
+	if d.CAFile != "" {
+		query = url.Values{"sslmode": {"verify-full"}, "sslrootcert": {d.CAFile}}
+	}
+	return "jdbc:postgresql://" + net.JoinHostPort(d.Host, strconv.Itoa(d.Port)) + "/" + url.PathEscape(d.Database) + "?" + query.Encode()
+}
+
 func quote(value string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
 }
