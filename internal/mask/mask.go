@@ -43,6 +43,10 @@ func (h *Hider) Append(dst []byte, t access.Treatment, kind Kind, value []byte) 
 		case Bytes:
 			return h.Digest(dst, t.Rule, value), Bytes
 		}
+	case access.MaskRound:
+		if kind == Number {
+			return roundText(dst, value)
+		}
 	case access.MaskPartial:
 		if kind == Text {
 			return partial(dst, value), Text

@@ -19,15 +19,15 @@ func (m *Masker) textArray(dst []byte, t access.Treatment, typ Type, format int1
 		if t.Mask == access.MaskHash {
 			var ok bool
 			if dst, ok = readTextArray(dst, field); !ok {
-				return dst[:at], true
+				return dst, true
 			}
 		}
 		var sum [mask.HexSize]byte
 		word := m.word(sum[:0], t, dst[at:])
 		clear(dst[at:])
-		dst = append(dst[:at], `{"`...)
+		dst = append(dst[:at], '{')
 		dst = append(dst, word...)
-		return append(dst, `"}`...), false
+		return append(dst, '}'), false
 	}
 	elem, ok := elementOID(field)
 	if !ok {
@@ -36,7 +36,7 @@ func (m *Masker) textArray(dst []byte, t access.Treatment, typ Type, format int1
 	at := len(dst)
 	if t.Mask == access.MaskHash {
 		if dst, ok = readBinaryTextArray(dst, field); !ok {
-			return dst[:at], true
+			return dst, true
 		}
 	}
 	var sum [mask.HexSize]byte

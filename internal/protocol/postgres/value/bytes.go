@@ -61,22 +61,21 @@ func (m *Masker) uuid(dst []byte, t access.Treatment, format int16, field []byte
 	if t.Mask != access.MaskHash {
 		return dst, true
 	}
-	var canonical [16]byte
-	if format == TextFormat {
-		if !readUUID(&canonical, field) {
-			return dst, true
-		}
-	} else if copy(canonical[:], field) != 16 || len(field) != 16 {
+	// The value is written after dst for a moment, where the digest can read it without an allocation.
+	at := len(dst)
+	var ok bool
+	if dst, ok = readUUID(dst, format, field); !ok {
 		return dst, true
 	}
 	var sum [mask.DigestSize]byte
-	m.Hider.Digest(sum[:0], t.Rule, canonical[:])
+	m.Hider.Digest(sum[:0], t.Rule, dst[at:])
+	clear(dst[at:])
 	sum[6] = sum[6]&0x0f | 0x80
 	sum[8] = sum[8]&0x3f | 0x80
 	if format == BinaryFormat {
-		return append(dst, sum[:]...), false
+		return append(dst[:at], sum[:]...), false
 	}
-	return appendUUID(dst, sum[:]), false
+	return appendUUID(dst[:at], sum[:]), false
 }
 
 func appendUUID(dst, raw []byte) []byte {
@@ -89,10 +88,13 @@ func appendUUID(dst, raw []byte) []byte {
 	return dst
 }
 
-// readUUID reads the one form that PostgreSQL writes.
-func readUUID(out *[16]byte, field []byte) bool {
+// readUUID appends the 16 bytes of a UUID; of the forms in text it reads the one that PostgreSQL writes.
+func readUUID(dst []byte, format int16, field []byte) ([]byte, bool) {
+	if format == BinaryFormat {
+		return append(dst, field...), len(field) == 16
+	}
 	if len(field) != 36 || field[8] != '-' || field[13] != '-' || field[18] != '-' || field[23] != '-' {
-		return false
+		return dst, false
 	}
 	var digits [32]byte
 	n := 0
@@ -102,6 +104,6 @@ func readUUID(out *[16]byte, field []byte) bool {
 			n++
 		}
 	}
-	_, err := hex.Decode(out[:], digits[:])
-	return err == nil
+	dst, err := hex.AppendDecode(dst, digits[:])
+	return dst, err == nil
 }

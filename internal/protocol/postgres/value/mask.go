@@ -23,30 +23,28 @@ type Masker struct {
 // Mask appends what a client gets in place of field, a cell of the type in the format, to dst. Null says that it gets
 // NULL; a nil field is NULL and stays it. What cannot be expressed, and what does not read as a value of its type, is NULL.
 //
-// A treatment without a mask passes the value, except that Distance "round" rounds a floating-point number and makes
-// anything else NULL, and "deny" makes everything NULL: this is how a distance to a withheld vector is treated.
+// Only the mask of the treatment is looked at: MaskNone passes the value, and the other fields of a treatment have been
+// turned into a mask by whoever decided (a distance that must be rounded arrives as MaskRound).
 func (m *Masker) Mask(dst []byte, t access.Treatment, typ Type, format int16, field []byte) (out []byte, null bool) {
 	if field == nil {
 		return dst, true
 	}
-	switch {
-	case t.Mask != access.MaskNone:
-		out, null = m.hide(dst, t, typ, format, field)
-		if null {
-			out = out[:len(dst)]
-		}
-		return out, null
-	case t.Distance == "" || t.Distance == "allow":
+	if t.Mask == access.MaskNone {
 		return append(dst, field...), false
-	case t.Distance == "round":
-		return round(dst, typ, format, field)
 	}
-	return dst, true
+	out, null = m.hide(dst, t, typ, format, field)
+	if null {
+		out = out[:len(dst)]
+	}
+	return out, null
 }
 
 func (m *Masker) hide(dst []byte, t access.Treatment, typ Type, format int16, field []byte) ([]byte, bool) {
 	if format != TextFormat && format != BinaryFormat {
 		return dst, true
+	}
+	if t.Mask == access.MaskRound {
+		return round(dst, typ, format, field)
 	}
 	switch typ.Family {
 	case Text:
@@ -90,19 +88,24 @@ func (m *Masker) int8(dst []byte, t access.Treatment, format int16, field []byte
 	if t.Mask != access.MaskHash {
 		return dst, true
 	}
-	var canonical [8]byte
-	switch {
-	case format == TextFormat:
+	at := len(dst)
+	if format == TextFormat {
 		v, err := strconv.ParseInt(string(field), 10, 64)
 		if err != nil {
 			return dst, true
 		}
-		binary.BigEndian.PutUint64(canonical[:], uint64(v))
-	case copy(canonical[:], field) != 8 || len(field) != 8:
-		return dst, true
+		dst = binary.BigEndian.AppendUint64(dst, uint64(v))
+	} else {
+		if len(field) != 8 {
+			return dst, true
+		}
+		dst = append(dst, field...)
 	}
 	var sum [mask.DigestSize]byte
-	hidden := binary.BigEndian.Uint64(m.Hider.Digest(sum[:0], t.Rule, canonical[:])) & math.MaxInt64
+	m.Hider.Digest(sum[:0], t.Rule, dst[at:])
+	clear(dst[at:])
+	dst = dst[:at]
+	hidden := binary.BigEndian.Uint64(sum[:]) & math.MaxInt64
 	if format == TextFormat {
 		return strconv.AppendUint(dst, hidden, 10), false
 	}

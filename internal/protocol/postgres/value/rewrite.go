@@ -39,7 +39,7 @@ func NewRewriter(m *Masker, types *Types, treatments []access.Treatment, oids []
 	}
 	r := &Rewriter{masker: m, columns: make([]column, len(treatments))}
 	for i, t := range treatments {
-		c := column{treatment: t, typ: types.Lookup(oids[i]), touched: t.Mask != access.MaskNone || t.Distance != "" && t.Distance != "allow"}
+		c := column{treatment: t, typ: types.Lookup(oids[i]), touched: t.Mask != access.MaskNone}
 		switch len(formats) {
 		case 0:
 		case 1:
