@@ -38,6 +38,8 @@ type Subject struct {
 	Method string `json:"method,omitempty"`
 	// Scopes narrow what the credential may do ("read"); empty means everything that policy allows.
 	Scopes []string `json:"scopes,omitempty"`
+	// Targets narrow which targets the credential opens; empty means every target that policy allows.
+	Targets []string `json:"targets,omitempty"`
 	// Ticket is a change ticket carried inside the credential.
 	Ticket string `json:"ticket,omitempty"`
 	// Expires is when the credential ends; the zero time means never.
@@ -56,6 +58,19 @@ func (s *Subject) Display() string {
 func (s *Subject) InGroup(group string) bool {
 	for _, g := range s.Groups {
 		if g == group {
+			return true
+		}
+	}
+	return false
+}
+
+// MayReach reports whether the credential that was shown is good for a target.
+func (s *Subject) MayReach(target string) bool {
+	if len(s.Targets) == 0 {
+		return true
+	}
+	for _, t := range s.Targets {
+		if t == target {
 			return true
 		}
 	}

@@ -215,3 +215,10 @@ func Credential(raw string, claims jwt.Claims) string {
 	sum := sha256.Sum256([]byte(raw))
 	return "sha256:" + hex.EncodeToString(sum[:16])
 }
+
+// Inherit takes over the keys of the same issuer as an older configuration knew it, if it is the same.
+func (p *Provider) Inherit(old *Provider) {
+	if old.Issuer == p.Issuer && old.Name == p.Name {
+		p.keys = old.keys
+	}
+}

@@ -159,7 +159,9 @@ func (s *Secrets) Subject(ctx context.Context, name string) (*access.Subject, er
 }
 
 // Revoke ends a secret before its time.
-func (s *Secrets) Revoke(ctx context.Context, name string) error { return s.Store.DeleteSecret(ctx, name) }
+func (s *Secrets) Revoke(ctx context.Context, name string) error {
+	return s.Store.DeleteSecret(ctx, name)
+}
 
 func (s *Secrets) living(ctx context.Context, name string) (Entry, error) {
 	if len(name) > 64 || !strings.HasPrefix(name, Prefix) {
