@@ -1,0 +1,127 @@
+package approval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/vecgate/vecgate/internal/access"
+)
+
+const (
+	maxText       = 64 << 10 // of what will run, for people to read; the digest binds all of it
+	maxAccesses   = 256
+	defaultWithin = 15 * time.Minute
+	defaultOpen   = 20
+)
+
+// Ask implements gate.Approvals: it files a request, or finds the one that asks for exactly the same.
+func (d *Desk) Ask(ctx context.Context, ask access.Ask) (access.Request, error) {
+	if ask.Digest == "" || ask.Subject == nil || ask.Operation == nil {
+		return access.Request{}, errors.New("ask: who, what and its digest are needed")
+	}
+	unlock, err := d.lock(ctx)
+	if err != nil {
+		return access.Request{}, err
+	}
+	defer unlock()
+
+	// 1. Is the same thing asked for already?
+	now := d.Now()
+	found, v, err := d.Store.Live(ctx, ask.Digest)
+	switch {
+	case err == nil && found.Subject.ID == ask.Subject.ID && now.Before(found.Expires):
+		return found, nil
+	case err == nil:
+		if err := d.expire(ctx, found, v, now); err != nil {
+			return access.Request{}, err
+		}
+	case !errors.Is(err, ErrNotFound):
+		return access.Request{}, fmt.Errorf("find request: %w", err)
+	}
+
+	// 2. Nobody may bury the people who decide under requests.
+	limit := d.OpenPerSubject
+	if limit == 0 {
+		limit = defaultOpen
+	}
+	open, err := d.Store.CountOpen(ctx, ask.Subject.ID)
+	if err != nil {
+		return access.Request{}, fmt.Errorf("count open requests of %s: %w", ask.Subject.ID, err)
+	}
+	if open >= limit {
+		return access.Request{}, &access.Refusal{
+			Code: access.CodeLimit, Rule: ask.Terms.Rule,
+			Message: fmt.Sprintf("%s has %d requests waiting for a decision, and no more may wait", ask.Subject.Display(), open),
+			Hint:    "wait until some are decided or have expired, or take them back",
+		}
+	}
+
+	// 3. Write it down, then file it.
+	r := newRequest(ask, now)
+	for range 8 {
+		r.ID = newID()
+		if _, _, err = d.Store.Get(ctx, r.ID); errors.Is(err, ErrNotFound) {
+			break
+		}
+	}
+	if err := d.Recorder.Request(ctx, r, nil); err != nil {
+		return access.Request{}, &access.Refusal{
+			Code: access.CodeNotRecorded, Rule: ask.Terms.Rule, Err: fmt.Errorf("record request: %w", err),
+			Message: "the access request could not be written to the audit log, so it was not filed",
+			Hint:    "tell the operator of the gateway; its log has the details",
+		}
+	}
+	if err := d.Store.Create(context.WithoutCancel(ctx), r); err != nil {
+		if found, _, ferr := d.Store.Live(ctx, ask.Digest); ferr == nil && found.Subject.ID == ask.Subject.ID {
+			gone := r
+			gone.State = access.StateAbandoned
+			return found, d.Recorder.Request(ctx, gone, nil) // another replica filed it first
+		}
+		return access.Request{}, fmt.Errorf("file request %s: %w", r.ID, err)
+	}
+	d.tell(r)
+	return r, nil
+}
+
+func newRequest(ask access.Ask, now time.Time) access.Request {
+	terms := ask.Terms
+	terms.Persons = max(terms.Persons, 1)
+	if terms.Within <= 0 {
+		terms.Within = defaultWithin
+	}
+	if terms.Window <= 0 {
+		terms.Window = terms.Within
+	}
+	text := ask.Operation.Text
+	if text == "" {
+		text = ask.Operation.Summary()
+	}
+	text = cut(text, maxText)
+	accesses := ask.Operation.Accesses
+	if more := len(accesses) - maxAccesses; more > 0 {
+		accesses = accesses[:maxAccesses]
+		text += fmt.Sprintf("\n[%d further effects are not listed]", more)
+	}
+	return access.Request{
+		Digest: ask.Digest, Subject: *ask.Subject, Target: ask.Target, Accesses: accesses, Text: text, Terms: terms,
+		Policy: ask.Policy, Ticket: ask.Ticket, State: access.StateOpen, Created: now, Expires: now.Add(terms.Within),
+		Session: ask.Session,
+	}
+}
+
+// cut shortens text for people, and says so: an approver must know that there is more than can be read.
+func cut(text string, limit int) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= limit {
+		return text
+	}
+	end := limit
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return fmt.Sprintf("%s\n[cut here: %d more bytes]", text[:end], len(text)-end)
+}
