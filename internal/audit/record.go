@@ -67,6 +67,9 @@ type Record struct {
 	State    string `json:"state,omitempty"`  // of an access request
 	TextHash string `json:"text_sha256,omitempty"`
 
+	// Shortened says that the record did not fit and parts of it are left out; the bodies say it all.
+	Shortened bool `json:"shortened,omitempty"`
+
 	// Bodies that belong to this record: those appended for the same Request since the record before it. Set by the log.
 	Sealed     int64  `json:"sealed,omitempty"`        // how many bytes, sealed
 	SealedHash string `json:"sealed_sha256,omitempty"` // over the sealed bytes in order

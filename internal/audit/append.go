@@ -1,0 +1,227 @@
+package audit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"strings"
+	"sync"
+)
+
+// batch is what becomes durable together.
+type batch struct {
+	buf    []byte
+	leaves []span // the envelopes in buf
+	number uint32
+	frame  uint64 // number of the first frame
+	next   uint64 // number of the frame after the last
+	record uint64 // sequence number of the first record
+	group  *Group // of the records; nil while nobody waits
+	woken  bool   // the committer has been told
+}
+
+type span struct{ start, end int }
+
+func (b *batch) waiters() *Group {
+	if b.group == nil {
+		b.group = NewGroup()
+	}
+	return b.group
+}
+
+// sealing is what the bodies of one request add up to until their record comes.
+type sealing struct {
+	sum   hash.Hash
+	bytes int64
+}
+
+// hold bounds what may wait in memory for the disk: bodies wait for room beyond it.
+const hold = 8 << 20
+
+// soon is how much may be waiting before the committer is told although nobody waits for it yet.
+const soon = 256 << 10
+
+// maxRequest bounds a request's name.
+const maxRequest = 255
+
+// Closing and failing.
+var (
+	ErrClosed = errors.New("the audit log is closed")
+	// ErrFailed says that nothing can be made durable at the moment; it wraps the cause.
+	ErrFailed = errors.New("the audit log cannot be written")
+)
+
+// Append queues a record. It is durable once the commit's Wait returns nil. Records keep the order of the calls, and r
+// has its Seq, Time, Sealed and SealedHash afterwards; r is not kept.
+func (l *Log) Append(r *Record) Commit {
+	l.mu.Lock()
+	if err := l.refuses(); err != nil {
+		l.mu.Unlock()
+		return Resolved(0, err)
+	}
+	c := l.append(r)
+	wake := l.wakes()
+	l.mu.Unlock()
+	if wake {
+		l.wake()
+	}
+	return c
+}
+
+// append is Append under the lock.
+func (l *Log) append(r *Record) Commit {
+	now := l.now()
+	if now.Before(l.latest) {
+		now = l.latest
+	}
+	l.latest = now
+	r.Seq, r.Time, r.Sealed, r.SealedHash = l.records, now, 0, ""
+	if r.Request != "" {
+		if s := l.sealings[r.Request]; s != nil {
+			r.Sealed, r.SealedHash = s.bytes, hex.EncodeToString(s.sum.Sum(l.digest[:0]))
+			delete(l.sealings, r.Request)
+			s.sum.Reset()
+			s.bytes = 0
+			l.idle.Put(s)
+		}
+	}
+	if r.Type == TypeSessionClose && len(l.sealings) > 0 {
+		l.forget(r.Session)
+	}
+	b := l.filling
+	start := len(b.buf)
+	b.buf = appendFitting(beginFrame(b.buf), r)
+	endFrame(b.buf, start, kindRecord, l.frames, b.number)
+	b.leaves = append(b.leaves, span{start + frameHeader, len(b.buf)})
+	l.frames++
+	l.records++
+	return b.waiters().Commit(r.Seq)
+}
+
+// forget drops what was said in a session and never got its record; Verify will name such bodies.
+func (l *Log) forget(session string) {
+	for request := range l.sealings {
+		if strings.HasPrefix(request, session) && strings.HasPrefix(request[len(session):], ".") {
+			delete(l.sealings, request)
+		}
+	}
+}
+
+// Body queues a piece of what was said in a request. It becomes durable with the next record or Sync at the latest. It
+// keeps no reference to p, and waits while too much is waiting for the disk.
+func (l *Log) Body(request string, d Direction, p []byte) error {
+	if len(request) == 0 || len(request) > maxRequest {
+		return fmt.Errorf("request name of %d bytes", len(request))
+	}
+	for len(p) > maxPiece {
+		if err := l.piece(request, d, p[:maxPiece]); err != nil {
+			return err
+		}
+		p = p[maxPiece:]
+	}
+	if len(p) == 0 {
+		return nil
+	}
+	return l.piece(request, d, p)
+}
+
+func (l *Log) piece(request string, d Direction, p []byte) error {
+	codec := byte(codecPlain)
+	if len(p) >= worthwhile {
+		scratch := l.scratch.Get().(*[]byte)
+		defer l.scratch.Put(scratch)
+		*scratch = compressor().EncodeAll(p, (*scratch)[:0])
+		if len(*scratch) < len(p)-len(p)/16 {
+			p, codec = *scratch, codecZstd
+		}
+	}
+	l.mu.Lock()
+	err := l.refuses()
+	for err == nil && len(l.filling.buf) > hold {
+		l.room.Wait()
+		err = l.refuses()
+	}
+	if err != nil {
+		l.mu.Unlock()
+		return err
+	}
+	s := l.sealings[request]
+	if s == nil {
+		s = l.idle.Get().(*sealing)
+		l.sealings[request] = s
+	}
+	b := l.filling
+	start := len(b.buf)
+	b.buf = l.sealer.appendBody(beginFrame(b.buf), request, d, codec, p)
+	endFrame(b.buf, start, kindBody, l.frames, b.number)
+	l.frames++
+	payload := b.buf[start+frameHeader:]
+	s.sum.Write(payload)
+	s.bytes += int64(len(payload))
+	wake := len(b.buf) > soon && l.wakes()
+	l.mu.Unlock()
+	if wake {
+		l.wake()
+	}
+	return nil
+}
+
+// Sync returns when everything appended so far is durable.
+func (l *Log) Sync(ctx context.Context) error {
+	l.mu.Lock()
+	if err := l.refuses(); err != nil {
+		l.mu.Unlock()
+		return err
+	}
+	var c Commit
+	wake := false
+	switch {
+	case len(l.filling.buf) > 0:
+		c = l.filling.waiters().Commit(0)
+		wake = l.wakes()
+	case l.writing != nil:
+		c = l.writing.Commit(0)
+	default:
+		l.mu.Unlock()
+		return nil
+	}
+	l.mu.Unlock()
+	if wake {
+		l.wake()
+	}
+	return c.Wait(ctx)
+}
+
+// refuses says why nothing can be appended now.
+func (l *Log) refuses() error {
+	if l.failed != nil {
+		return l.failed
+	}
+	if l.closed {
+		return ErrClosed
+	}
+	return nil
+}
+
+// wakes says whether the caller has to wake the committer, once it has given up the lock.
+func (l *Log) wakes() bool {
+	if l.filling.woken {
+		return false
+	}
+	l.filling.woken = true
+	return true
+}
+
+func (l *Log) wake() {
+	select {
+	case l.work <- struct{}{}:
+	default:
+	}
+}
+
+func newIdle() sync.Pool {
+	return sync.Pool{New: func() any { return &sealing{sum: sha256.New()} }}
+}
