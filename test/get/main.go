@@ -3,6 +3,7 @@
 // the work.
 //
 //	go run ./test/get postgres   PostgreSQL with pgvector; prints the directory of its programs
+//	go run ./test/get psql-oauth a psql 18 that can sign in by OAuth's device flow; prints its path
 //	go run ./test/get clients    stock clients in Python, Node and Java; prints NAME=value lines
 //	go run ./test/get tools      Chromium, PgBouncer, HAProxy by apt-get, where missing (needs root)
 //	go run ./test/get data       prints the data set of package test/data as a script for psql
@@ -56,6 +57,13 @@ func get(ctx context.Context, args []string) error {
 		log.Info("ready", "server", strings.TrimSpace(string(version)), "pgvector", fetch.PgvectorVersion)
 		fmt.Println(bin)
 		return nil
+	case "psql-oauth":
+		psql, err := f.PsqlOAuth(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Println(psql)
+		return nil
 	case "clients":
 		return clients(ctx, f)
 	case "tools":
@@ -72,7 +80,7 @@ func get(ctx context.Context, args []string) error {
 		fmt.Println(f.Cache)
 		return nil
 	}
-	return fmt.Errorf("what to get is one of postgres, clients, tools, data, cache (not %q)", args)
+	return fmt.Errorf("what to get is one of postgres, psql-oauth, clients, tools, data, cache (not %q)", args)
 }
 
 // clients prints what a shell can read with eval.
