@@ -101,7 +101,7 @@ func buildCluster(ctx context.Context, bin, dir string, who account) error {
 		}
 	}
 	main, err := startPostmaster(bin, dir, who, []string{
-		"listen_addresses=", "unix_socket_directories=" + sockets, "fsync=off", "max_parallel_maintenance_workers=0", "maintenance_work_mem=256MB",
+		"listen_addresses=", "unix_socket_directories=" + sockets, "fsync=off", "min_wal_size=2MB", "max_wal_size=8MB", "max_parallel_maintenance_workers=0", "maintenance_work_mem=256MB",
 	})
 	if err != nil {
 		return err
