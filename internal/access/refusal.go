@@ -11,6 +11,8 @@ const (
 	CodeHeld         Code = "held"               // waits for a person, and cannot wait here
 	CodeNotReleased  Code = "not-released"       // a person said no, or nobody answered in time
 	CodeSeparation   Code = "separation"         // segregation of duties forbids it
+	CodeTicket       Code = "needs-ticket"       // a reviewed change ticket is missing
+	CodeScope        Code = "outside-scope"      // the credential is narrower than the request
 	CodeUnclear      Code = "unclear"            // the request could not be read
 	CodeObligation   Code = "cannot-be-obliged"  // an obligation cannot be fulfilled
 	CodeLimit        Code = "limit"              // larger than policy or the gateway allows

@@ -1,0 +1,56 @@
+package policy
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/vecgate/vecgate/internal/access"
+)
+
+// Policy is one policy file, compiled. It never changes and is safe for concurrent use; what it has worked out about a
+// subject it keeps, within bounds.
+type Policy struct {
+	file        string
+	digest      string
+	tickets     Tickets
+	duties      map[string]actionSet
+	allows      []*rule
+	denies      []*rule
+	protects    []*rule
+	separations []*separation
+
+	views  sync.Map // *access.Subject -> *view
+	viewed atomic.Int64
+
+	protections interned
+}
+
+// Digest names the policy: the SHA-256 of its file.
+func (p *Policy) Digest() string { return p.digest }
+
+// File is the name of the file that the policy was read from.
+func (p *Policy) File() string { return p.file }
+
+// Statements counts the statements, for people.
+func (p *Policy) Statements() int {
+	return len(p.allows) + len(p.denies) + len(p.protects) + len(p.separations)
+}
+
+// maxViews bounds the subjects whose views are kept. Subjects are kept by pointer: they never change once made.
+const maxViews = 8192
+
+func (p *Policy) view(s *access.Subject) *view {
+	if v, ok := p.views.Load(s); ok {
+		return v.(*view)
+	}
+	v := newView(p, s)
+	if p.viewed.Add(1) > maxViews {
+		p.views.Clear()
+		p.viewed.Store(1)
+	}
+	p.views.Store(s, v)
+	return v
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
