@@ -218,7 +218,7 @@ func Credential(raw string, claims jwt.Claims) string {
 
 // Inherit takes over the keys of the same issuer as an older configuration knew it, if it is the same.
 func (p *Provider) Inherit(old *Provider) {
-	if old.Issuer == p.Issuer && old.Name == p.Name {
+	if old.Issuer == p.Issuer && old.HTTP == p.HTTP {
 		p.keys = old.keys
 	}
 }
