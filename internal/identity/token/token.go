@@ -95,25 +95,25 @@ func (m *Minter) Narrow(s *access.Subject, ask Ask) (*access.Subject, error) {
 	out := *s
 	for _, scope := range ask.Scopes {
 		if !scopeShape.MatchString(scope) {
-			return nil, refuse("scope %q is not a word", cut(scope))
+			return nil, decline("scope %q is not a word", cut(scope))
 		}
 		if len(s.Scopes) > 0 && !slices.Contains(s.Scopes, scope) {
-			return nil, refuse("scope %q is not among the scopes of the credential: %s", scope, strings.Join(s.Scopes, " "))
+			return nil, decline("scope %q is not among the scopes of the credential: %s", scope, strings.Join(s.Scopes, " "))
 		}
 	}
 	for _, target := range ask.Targets {
 		if !targetShape.MatchString(target) {
-			return nil, refuse("target %q is not a name", cut(target))
+			return nil, decline("target %q is not a name", cut(target))
 		}
 		if !s.MayReach(target) {
-			return nil, refuse("target %q is not among the targets of the credential: %s", target, strings.Join(s.Targets, " "))
+			return nil, decline("target %q is not among the targets of the credential: %s", target, strings.Join(s.Targets, " "))
 		}
 	}
 	if len(ask.Scopes) > maxListed || len(ask.Targets) > maxListed {
-		return nil, refuse("more than %d scopes or targets", maxListed)
+		return nil, decline("more than %d scopes or targets", maxListed)
 	}
 	if ask.Ticket != "" && !ticketShape.MatchString(ask.Ticket) {
-		return nil, refuse("ticket %q is not the name of a change ticket", cut(ask.Ticket))
+		return nil, decline("ticket %q is not the name of a change ticket", cut(ask.Ticket))
 	}
 	if len(ask.Scopes) > 0 {
 		out.Scopes = ask.Scopes
@@ -129,7 +129,7 @@ func (m *Minter) Narrow(s *access.Subject, ask Ask) (*access.Subject, error) {
 		lifetime = m.Lifetime
 	}
 	if lifetime < time.Second || lifetime > m.MaxLifetime {
-		return nil, refuse("a lifetime of %s is not between 1s and %s", lifetime, m.MaxLifetime)
+		return nil, decline("a lifetime of %s is not between 1s and %s", lifetime, m.MaxLifetime)
 	}
 	out.Expires = now.Add(lifetime).Truncate(time.Second)
 	// A token of the gateway cannot renew itself: whoever found one would have it for ever.
@@ -138,7 +138,7 @@ func (m *Minter) Narrow(s *access.Subject, ask Ask) (*access.Subject, error) {
 	}
 	if ask.Actor != nil {
 		if s.Actor != nil {
-			return nil, refuse("the credential already has somebody acting on its behalf")
+			return nil, decline("the credential already has somebody acting on its behalf")
 		}
 		out.Actor = ask.Actor
 		if out.Expires.After(ask.Actor.Expires) && !ask.Actor.Expires.IsZero() && Own(ask.Actor) {
@@ -241,7 +241,7 @@ func (m *Minter) Mint(s *access.Subject, ask Ask) (raw string, as *access.Subjec
 		return "", nil, fmt.Errorf("sign token for %s: %w", as.ID, err)
 	}
 	if len(raw) > jwt.MaxSize {
-		return "", nil, refuse("the token would be longer than %d bytes: the provider sends too many claims or groups", jwt.MaxSize)
+		return "", nil, decline("the token would be longer than %d bytes: the provider sends too many claims or groups", jwt.MaxSize)
 	}
 	as.Credential = ownPrefix + b.ID
 	return raw, as, nil
@@ -329,6 +329,10 @@ func (m *Minter) DecoyKey() []byte {
 
 func refuse(format string, args ...any) *access.Refusal {
 	return &access.Refusal{Code: access.CodeIdentity, Message: "token of this gateway not accepted: " + fmt.Sprintf(format, args...)}
+}
+
+func decline(format string, args ...any) *access.Refusal {
+	return &access.Refusal{Code: access.CodeIdentity, Message: "no token was made: " + fmt.Sprintf(format, args...)}
 }
 
 func cut(s string) string {
