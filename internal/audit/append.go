@@ -9,6 +9,8 @@ import (
 	"hash"
 	"strings"
 	"sync"
+
+	"github.com/klauspost/compress/s2"
 )
 
 // batch is what becomes durable together.
@@ -133,9 +135,9 @@ func (l *Log) piece(request string, d Direction, p []byte) error {
 	if len(p) >= worthwhile {
 		scratch := l.scratch.Get().(*[]byte)
 		defer l.scratch.Put(scratch)
-		*scratch = compressor().EncodeAll(p, (*scratch)[:0])
+		*scratch = s2.Encode((*scratch)[:cap(*scratch)], p)
 		if len(*scratch) < len(p)-len(p)/16 {
-			p, codec = *scratch, codecZstd
+			p, codec = *scratch, codecS2
 		}
 	}
 	l.mu.Lock()

@@ -3,6 +3,7 @@ package audit
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,7 +62,7 @@ func publicOf(private string) (string, error) {
 	if len(parts) < 5 {
 		return "", errors.New("malformed key")
 	}
-	raw, err := decode64(strings.Join(parts[4:], "+"))
+	raw, err := base64.StdEncoding.DecodeString(strings.Join(parts[4:], "+"))
 	if err != nil || len(raw) != 1+ed25519.SeedSize {
 		return "", errors.New("malformed key")
 	}

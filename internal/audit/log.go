@@ -47,6 +47,7 @@ type Log struct {
 	opts       Options
 	log        *slog.Logger
 	recipients []age.Recipient
+	self       *age.X25519Identity // nil when the gateway holds no key
 	lock       *os.File
 
 	mu       sync.Mutex
@@ -144,7 +145,7 @@ func (l *Log) open(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		l.recipients = append(l.recipients, identity.Recipient())
+		l.self, l.recipients = identity, append(l.recipients, identity.Recipient())
 	}
 	if len(l.recipients) == 0 {
 		return errors.New("nobody could read what is recorded: name an auditor's key in audit.recipients, or set audit.self")
@@ -175,7 +176,7 @@ func (l *Log) open(ctx context.Context) error {
 		return err
 	}
 	l.enter(s, next.sealer)
-	l.follower.start(l)
+	l.follower.start()
 	go l.commit()
 
 	if end.dropped > 0 {
@@ -220,5 +221,22 @@ func (l *Log) Close() error {
 func (l *Log) unlock() {
 	if l.lock != nil {
 		_ = l.lock.Close()
+	}
+}
+
+// recycle takes back a batch that nobody reads any more.
+func (l *Log) recycle(b *batch) {
+	if cap(b.buf) <= 2*hold {
+		l.batches.Put(b)
+	}
+}
+
+// nudge has the committer write bodies that wait for a record which takes its time.
+func (l *Log) nudge() {
+	l.mu.Lock()
+	wake := len(l.filling.buf) > 0 && l.failed == nil && l.wakes()
+	l.mu.Unlock()
+	if wake {
+		l.wake()
 	}
 }

@@ -41,7 +41,7 @@ func (l *Log) recover(ctx context.Context, signer *signer) (end, error) {
 			return e, err
 		}
 	}
-	return e, l.follower.load(ctx, signer, segments, e)
+	return e, l.follower.load(ctx, l, signer, segments, e)
 }
 
 // lastSegment finds where the last segment ends.

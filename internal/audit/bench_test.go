@@ -1,0 +1,63 @@
+package audit
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// BenchmarkAppend is the hot path: each appender seals a request of 300 bytes, appends its intent and waits until that
+// is durable. One operation is one record with its body.
+func BenchmarkAppend(b *testing.B) {
+	for _, appenders := range []int{1, 16, 256} {
+		b.Run(fmt.Sprintf("appenders=%d", appenders), func(b *testing.B) {
+			l := open(b, Options{Segment: 64 << 20})
+			said := make([]byte, 300)
+			var n atomic.Int64
+			b.ReportAllocs()
+			b.ResetTimer()
+			var wg sync.WaitGroup
+			for a := range appenders {
+				wg.Go(func() {
+					session := fmt.Sprintf("s%d", a)
+					r := sample()
+					r.Session, r.Request = session, session+".1"
+					for n.Add(1) <= int64(b.N) {
+						if err := l.Body(r.Request, Asked, said); err != nil {
+							b.Error(err)
+							return
+						}
+						if err := l.Append(r).Wait(b.Context()); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+		})
+	}
+}
+
+// BenchmarkBody is what taking down an answer costs.
+func BenchmarkBody(b *testing.B) {
+	for _, size := range []int{256, 4 << 10, 64 << 10} {
+		b.Run(fmt.Sprintf("bytes=%d", size), func(b *testing.B) {
+			l := open(b, Options{Segment: 64 << 20})
+			p := make([]byte, 0, size)
+			for i := 0; len(p) < size; i++ {
+				p = fmt.Appendf(p, "D\x00\x00\x01\x10item %d, colour %d, price %d.%02d|", i*7919%10007, i%13, i*31%997, i%100)
+			}
+			p = p[:size]
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := l.Body("s1.1", Answered, p); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
