@@ -106,10 +106,15 @@ func (l *Log) append(r *Record) Commit {
 // forget drops what was said in a session and never got its record; Verify will name such bodies.
 func (l *Log) forget(session string) {
 	for request := range l.sealings {
-		if strings.HasPrefix(request, session) && strings.HasPrefix(request[len(session):], ".") {
+		if inSession(request, session) {
 			delete(l.sealings, request)
 		}
 	}
+}
+
+func inSession(request, session string) bool {
+	rest, ok := strings.CutPrefix(request, session)
+	return ok && strings.HasPrefix(rest, ".")
 }
 
 // Body queues a piece of what was said in a request. It becomes durable with the next record or Sync at the latest. It

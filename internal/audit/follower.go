@@ -36,6 +36,7 @@ type follower struct {
 	synced   time.Time
 
 	durableRecords atomic.Uint64
+	published      atomic.Uint64
 
 	mu    sync.Mutex
 	grown chan struct{} // closed when there is more to read; nil while nobody watches
@@ -50,6 +51,7 @@ const syncedName = "synced"
 func (f *follower) start() {
 	f.in, f.done = make(chan *batch, behind), make(chan struct{})
 	f.durableRecords.Store(f.tree.size)
+	f.published.Store(f.signed)
 	go f.run()
 }
 
@@ -168,6 +170,7 @@ func (f *follower) sign() error {
 		return fmt.Errorf("publish checkpoint %d: %w", f.tree.size, err)
 	}
 	f.signed = f.tree.size
+	f.published.Store(f.signed)
 	if f.l.opts.Published != nil {
 		f.l.opts.Published(msg)
 	}

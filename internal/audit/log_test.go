@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"filippo.io/age"
 	"github.com/vecgate/vecgate/internal/access"
 )
 
@@ -33,6 +34,29 @@ func tryOpen(t testing.TB, opts Options) (*Log, error) {
 		opts.Segment = 256 << 10
 	}
 	return Open(t.Context(), opts)
+}
+
+// checkLog verifies a whole log, and fails the test when anything is wrong with it.
+func checkLog(t testing.TB, dir string) *Report {
+	t.Helper()
+	report := verify(t, dir)
+	if !report.OK() {
+		t.Fatalf("log is not in order: %+v", report.Problems)
+	}
+	return report
+}
+
+func verify(t testing.TB, dir string) *Report {
+	t.Helper()
+	var opts VerifyOptions
+	if self, err := SelfIdentity(dir); err == nil {
+		opts.Identities = []age.Identity{self}
+	}
+	report, err := Verify(t.Context(), dir, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
 }
 
 func intent(session string, n int) *Record {
@@ -83,8 +107,22 @@ func TestRecordsKeepTheirOrderOverConcurrentAppendersSegmentsAndRestarts(t *test
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if want := uint64(run+1) * appenders * each * 2; l.records != want {
-			t.Fatalf("log has %d records, want %d", l.records, want)
+		if r := checkLog(t, dir); r.Records != uint64(run+1)*appenders*each*2 || r.Unsealed != r.Records {
+			t.Fatalf("log has %d records and %d bodies, want %d", r.Records, r.Unsealed, (run+1)*appenders*each*2)
 		}
+	}
+	sessions := make(map[string]int)
+	r, err := OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for record, err := range r.Records(t.Context(), 0, 0, Filter{Types: []Type{TypeOutcome}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("%s.%d", record.Session, sessions[record.Session]); record.Request != want {
+			t.Fatalf("record %d is of %s, want %s", record.Seq, record.Request, want)
+		}
+		sessions[record.Session]++
 	}
 }

@@ -337,7 +337,7 @@ func (r *Reader) frames(ctx context.Context, from uint64, each func(seq uint64, 
 
 // framesOf is frames for one segment, in which frames from number end on do not count.
 func (r *Reader) framesOf(ctx context.Context, s *scanner, from, end, limit uint64, each func(seq uint64, f *frame) error) error {
-	seq := s.header.Record
+	seq, number := s.header.Record, s.header.Frame
 	for n := 0; ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -350,8 +350,8 @@ func (r *Reader) framesOf(ctx context.Context, s *scanner, from, end, limit uint
 			return nil
 		}
 		if err != nil {
-			if r.log == nil && end == last && (errors.Is(err, errShort) || errors.Is(err, errDamaged)) {
-				return nil // the tail, which may be being written
+			if number >= end || r.log == nil && end == last && isTorn(err) {
+				return nil // the tail, which may be being written, or which failed and was written elsewhere
 			}
 			return fmt.Errorf("segment %d, byte %d, record %d: %w", s.number, s.off, seq, err)
 		}
@@ -359,6 +359,7 @@ func (r *Reader) framesOf(ctx context.Context, s *scanner, from, end, limit uint
 			if f.number >= end {
 				return nil
 			}
+			number = f.number + 1
 			if seq >= from {
 				if err := each(seq, &f); err != nil {
 					return err
@@ -370,3 +371,5 @@ func (r *Reader) framesOf(ctx context.Context, s *scanner, from, end, limit uint
 		}
 	}
 }
+
+func isTorn(err error) bool { return errors.Is(err, errShort) || errors.Is(err, errDamaged) }

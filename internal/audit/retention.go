@@ -1,0 +1,115 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// How a record of TypeAdmin says what retention did: Method is methodRetention, Rows is the first record that was kept,
+// or the number of the key.
+const (
+	methodRetention = "retention"
+	stateRemoved    = "removed"
+	stateDestroyed  = "destroyed"
+)
+
+// Age does what the retention asks: it destroys the keys of bodies, and removes segments, whose time has come. The server
+// calls it now and then. What it is about to do is on record before it is done.
+func (l *Log) Age(ctx context.Context) error {
+	numbers, err := listSegments(l.opts.Dir)
+	if err != nil {
+		return fmt.Errorf("retention: %w", err)
+	}
+	now := l.now()
+	for i := 0; i+1 < len(numbers); i++ { // the last one is being written
+		next, err := openSegment(l.opts.Dir, numbers[i+1])
+		if err != nil {
+			return fmt.Errorf("retention: %w", err)
+		}
+		h := next.header
+		next.close()
+		age := now.Sub(h.Created) // no record of segment i is younger than the beginning of the one after it
+		if l.opts.Bodies > 0 && age > l.opts.Bodies || l.opts.Retention > 0 && age > l.opts.Retention {
+			if err := l.destroyKey(ctx, numbers[i], age); err != nil {
+				return fmt.Errorf("retention: destroy data key %d: %w", numbers[i], err)
+			}
+		}
+		if l.opts.Retention > 0 && age > l.opts.Retention && i == 0 && h.Record <= l.Published() {
+			if err := l.removeSegment(ctx, numbers[i], h.Record); err != nil {
+				return fmt.Errorf("retention: remove segment %d: %w", numbers[i], err)
+			}
+			numbers = numbers[1:]
+			i--
+		}
+	}
+	return nil
+}
+
+func (l *Log) destroyKey(ctx context.Context, number uint32, age time.Duration) error {
+	name := keyPath(l.opts.Dir, number)
+	info, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = l.Append(&Record{
+		Type: TypeAdmin, Method: methodRetention, State: stateDestroyed, Rows: int64(number),
+		Detail: fmt.Sprintf("what was said in segment %d can no longer be unsealed: it is %s old", number, age.Round(time.Second)),
+	}).Wait(ctx)
+	if err != nil {
+		return err
+	}
+	// Overwritten first: a name that is removed says nothing about the blocks that it stood for.
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(make([]byte, info.Size()), 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Remove(name)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(name))
+	}
+	return err
+}
+
+// removeSegment removes the first segment; record is the first one that is kept. Of the removed ones the hashes stay
+// published, so that every proof of the others still holds.
+func (l *Log) removeSegment(ctx context.Context, number uint32, record uint64) error {
+	err := l.Append(&Record{
+		Type: TypeAdmin, Method: methodRetention, State: stateRemoved, Rows: int64(record),
+		Detail: fmt.Sprintf("records before %d are removed", record),
+	}).Wait(ctx)
+	if err != nil {
+		return err
+	}
+	name := segmentPath(l.opts.Dir, number)
+	if err := os.Remove(name); err != nil {
+		return err
+	}
+	for index := record / tileWidth; index > 0; index-- {
+		if err := os.Remove(l.follower.tiles.file(entriesLevel, index-1, tileWidth)); errors.Is(err, fs.ErrNotExist) {
+			break
+		} else if err != nil {
+			return err
+		}
+	}
+	return syncDir(filepath.Dir(name))
+}
+
+// Published is the size of the log that the last checkpoint signs.
+func (l *Log) Published() uint64 { return l.follower.published.Load() }
