@@ -290,12 +290,10 @@ func (b *builder) allow(i int, v *value) {
 		}
 	}
 	if r.after != nil && r.can[access.Connect] && v.has("can") && slices.Contains(texts(v.get("can")), string(access.Connect)) {
-		b.faults.add(r.after.lineIn(v), path+".after", "connecting cannot wait for anybody; put connect into a statement of its own")
+		b.faults.add(v.get("after").lineOr(v.line), path+".after", "connecting cannot wait for anybody; put connect into a statement of its own")
 	}
 	b.allows = append(b.allows, r)
 }
-
-func (*after) lineIn(v *value) int { return v.get("after").lineOr(v.line) }
 
 func (b *builder) approval(v *value) *approval {
 	a := &approval{persons: 1, within: 15 * time.Minute, grant: 10 * time.Minute}
