@@ -158,4 +158,6 @@ func (d *Desk) get(ctx context.Context, id string) (access.Request, Version, err
 }
 
 // List returns requests, newest first.
-func (d *Desk) List(ctx context.Context, f Filter) ([]access.Request, error) { return d.Store.List(ctx, f) }
+func (d *Desk) List(ctx context.Context, f Filter) ([]access.Request, error) {
+	return d.Store.List(ctx, f)
+}
