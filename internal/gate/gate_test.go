@@ -473,3 +473,15 @@ func TestOffBoardingCutsEverySessionOfTheSubject(t *testing.T) {
 		t.Errorf("CutOff ended %d sessions, cause %v", n, s.Cause())
 	}
 }
+
+func TestCredentialForOneTargetOpensNoOther(t *testing.T) {
+	w := &world{decide: always(access.Allow)}
+	g, _ := open(t, w, Target{})
+	who := &access.Subject{ID: "corp:alice", Targets: []string{"staging"}}
+	if _, refusal := g.Open(t.Context(), who, Target{Name: "products"}, OpenOptions{}); refusal == nil || refusal.Code != access.CodeScope {
+		t.Errorf("Open = %v, want %s", refusal, access.CodeScope)
+	}
+	if r := w.records[len(w.records)-1]; r.Type != audit.TypeSessionOpen || r.Effect != access.Deny {
+		t.Errorf("record = %+v", r)
+	}
+}

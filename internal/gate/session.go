@@ -82,6 +82,12 @@ func (g *Gate) Open(ctx context.Context, subject *access.Subject, target Target,
 	op := &access.Operation{Accesses: []access.Access{{Action: access.Connect, Resource: access.Resource{Target: target.Name}}}}
 	decision := g.Policy.Decide(subject, op, s.context(s.opened))
 	refusal := s.cutOff(s.opened)
+	if refusal == nil && !subject.MayReach(target.Name) {
+		refusal = &access.Refusal{
+			Code: access.CodeScope, Message: fmt.Sprintf("the credential of %s is not good for target %s", subject.Display(), target.Name),
+			Hint: "ask for a token without --target, or for this target",
+		}
+	}
 	if refusal == nil && decision.Effect != access.Allow {
 		refusal = refusalOf(decision)
 	}
