@@ -38,8 +38,10 @@ type follower struct {
 	durableRecords atomic.Uint64
 	published      atomic.Uint64
 
-	mu    sync.Mutex
-	grown chan struct{} // closed when there is more to read; nil while nobody watches
+	mu       sync.Mutex
+	grown    chan struct{} // closed when there is more to read; nil while nobody watches
+	note     []byte        // the last checkpoint
+	signedAt time.Time
 }
 
 // behind is how many batches the follower may lag before the committer waits for it.
@@ -171,6 +173,9 @@ func (f *follower) sign() error {
 	}
 	f.signed = f.tree.size
 	f.published.Store(f.signed)
+	f.mu.Lock()
+	f.note, f.signedAt = msg, f.l.now()
+	f.mu.Unlock()
 	if f.l.opts.Published != nil {
 		f.l.opts.Published(msg)
 	}
@@ -235,6 +240,7 @@ func (f *follower) load(ctx context.Context, l *Log, signer *signer, segments []
 	if latest == nil {
 		latest = &Checkpoint{Root: (&tree{}).root()}
 	}
+	f.note = latest.Note
 	known := []Checkpoint{*latest}
 	if len(l.opts.Known) > 0 {
 		c, err := ParseCheckpoint(l.opts.Known, signer.verifier)

@@ -126,3 +126,38 @@ func TestRecordsKeepTheirOrderOverConcurrentAppendersSegmentsAndRestarts(t *test
 		sessions[record.Session]++
 	}
 }
+
+func TestRecordsAreReadFromTheEndInPages(t *testing.T) {
+	l := open(t, Options{Segment: 16 << 10})
+	for n := range 300 {
+		exchange(t, l, []string{"even", "odd"}[n%2], n)
+	}
+	if err := l.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := l.Reader()
+	var seqs []uint64
+	for before := uint64(0); ; {
+		page, err := r.Before(t.Context(), before, 7, Filter{Session: "odd", Types: []Type{TypeIntent}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, record := range page {
+			seqs = append(seqs, record.Seq)
+		}
+		if before = page[len(page)-1].Seq; before == 0 {
+			break
+		}
+	}
+	if len(seqs) != 150 || seqs[0] != 598 || seqs[149] != 2 {
+		t.Fatalf("pages hold %d records, %v", len(seqs), seqs)
+	}
+	for i := range seqs[1:] {
+		if seqs[i] != seqs[i+1]+4 {
+			t.Fatalf("record %d comes after record %d", seqs[i+1], seqs[i])
+		}
+	}
+}

@@ -114,12 +114,18 @@ const last = ^uint64(0)
 
 // Records returns the records from a sequence number on, up to and including to; to 0 means to the end.
 func (r *Reader) Records(ctx context.Context, from, to uint64, filter Filter) iter.Seq2[*Record, error] {
-	if to == 0 {
-		to = last
+	end := last
+	if to != 0 && to != last {
+		end = to + 1
 	}
+	return r.records(ctx, from, end, filter)
+}
+
+// records is Records with an end that is not included.
+func (r *Reader) records(ctx context.Context, from, end uint64, filter Filter) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		err := r.frames(ctx, from, func(seq uint64, f *frame) error {
-			if seq > to {
+			if seq >= end {
 				return io.EOF
 			}
 			if f.kind != kindRecord || !filter.may(f.payload) {
@@ -235,6 +241,81 @@ func (r *Reader) Session(ctx context.Context, session string, from, to uint64) i
 			yield(nil, err)
 		}
 	}
+}
+
+// Conversation is Session for those who know no types of this package: it implements recording.Source.
+func (r *Reader) Conversation(ctx context.Context, session string, from, to uint64,
+	record func(seq uint64, envelope []byte) error,
+	body func(seq uint64, request string, asked bool, unseal func() ([]byte, error)) error,
+) error {
+	for piece, err := range r.Session(ctx, session, from, to) {
+		if err == nil && piece.Record != nil {
+			err = record(piece.Seq, appendRecord(nil, piece.Record))
+		} else if err == nil {
+			err = body(piece.Seq, piece.Request, piece.Direction == Asked, func() ([]byte, error) { return r.Unseal(piece) })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Before returns the last n records before a sequence number that match, newest first; before 0 means from the end.
+func (r *Reader) Before(ctx context.Context, before uint64, n int, filter Filter) ([]*Record, error) {
+	if before == 0 {
+		size, err := r.size(ctx)
+		if err != nil {
+			return nil, err
+		}
+		before = size
+	}
+	var found []*Record
+	for window := uint64(4 * n); before > 0 && len(found) < n; window *= 4 {
+		from := before - min(before, window)
+		var part []*Record
+		for record, err := range r.records(ctx, from, before, filter) {
+			if err != nil {
+				return nil, err
+			}
+			if part = append(part, record); len(part) > 2*n {
+				part = append(part[:0], part[len(part)-n:]...)
+			}
+		}
+		for i := len(part) - 1; i >= 0 && len(found) < n; i-- {
+			found = append(found, part[i])
+		}
+		before = from
+	}
+	return found, nil
+}
+
+// size is the sequence number of the next record.
+func (r *Reader) size(ctx context.Context) (uint64, error) {
+	if r.log != nil {
+		return r.log.follower.durableRecords.Load(), nil
+	}
+	segments, err := listSegments(r.dir)
+	if err != nil || len(segments) == 0 {
+		return 0, err
+	}
+	s, err := openSegment(r.dir, segments[len(segments)-1])
+	if err != nil {
+		return 0, err
+	}
+	from := s.header.Record
+	s.close()
+	size := from
+	err = r.frames(ctx, from, func(seq uint64, f *frame) error {
+		if f.kind == kindRecord {
+			size = seq + 1
+		}
+		return nil
+	})
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return size, err
 }
 
 // Unseal returns what a body says. The error is ErrSealed or ErrDestroyed when that is why it cannot be read.
