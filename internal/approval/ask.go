@@ -33,7 +33,9 @@ func (d *Desk) Ask(ctx context.Context, ask access.Ask) (access.Request, error) 
 	now := d.Now()
 	found, v, err := d.Store.Live(ctx, ask.Digest)
 	switch {
-	case err == nil && found.Subject.ID == ask.Subject.ID && now.Before(found.Expires):
+	case err == nil && found.Subject.ID != ask.Subject.ID:
+		return access.Request{}, fmt.Errorf("digest %s belongs to %s's request %s, not to %s", ask.Digest, found.Subject.ID, found.ID, ask.Subject.ID)
+	case err == nil && now.Before(found.Expires):
 		return found, nil
 	case err == nil:
 		if err := d.expire(ctx, found, v, now); err != nil {

@@ -71,7 +71,8 @@ func (d *Desk) stopWaiting(id string, changed chan struct{}) {
 	}
 }
 
-func (d *Desk) waitingFor(id string) int {
+// Waiting is how many clients of this process wait for the request.
+func (d *Desk) Waiting(id string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.waiting[id])

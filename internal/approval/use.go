@@ -81,7 +81,7 @@ func (d *Desk) Abandon(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if r.State != access.StateOpen || d.waitingFor(r.ID) > 0 {
+	if r.State != access.StateOpen || d.Waiting(r.ID) > 0 {
 		return nil
 	}
 	now := d.Now()
