@@ -258,8 +258,8 @@ func (b *builder) who(path string, v *value, gives bool) *who {
 	if e := v.get("except"); e != nil {
 		w.except = b.who(path+".except", e, !gives)
 	}
-	if w.kind == "" && w.id == "" && w.groups == nil && w.persons == nil && w.providers == nil && v.form == formMap {
-		if w.except == nil {
+	if w.kind == "" && w.id == "" && w.groups == nil && w.persons == nil && w.providers == nil {
+		if v.form == formMap && len(v.keys) == 0 {
 			b.faults.add(v.line, path, "says nothing; write \"anyone\", or kind, id, groups, persons or providers")
 		}
 		w.anyone = true
