@@ -232,7 +232,7 @@ func (r *suiteReader) read(i int, v *value) Case {
 	if v.has("does") && v.has("on") {
 		c.Operation.Accesses = append(c.Operation.Accesses, r.access(path, v))
 	}
-	for n, item := range items(v, "also") {
+	for n, item := range listed(v, "also") {
 		a := r.access(path+".also["+strconv.Itoa(n)+"]", item)
 		a.Attributes.Batch = n + 1
 		c.Operation.Accesses = append(c.Operation.Accesses, a)

@@ -90,24 +90,24 @@ func (b *builder) build(root *value) {
 			b.duty(&d.keys[i])
 		}
 	}
-	for i, v := range items(root, "allow") {
+	for i, v := range listed(root, "allow") {
 		b.allow(i, v)
 	}
-	for i, v := range items(root, "deny") {
+	for i, v := range listed(root, "deny") {
 		b.deny(i, v)
 	}
-	for i, v := range items(root, "protect") {
+	for i, v := range listed(root, "protect") {
 		b.protect(i, v)
 	}
-	for i, v := range items(root, "separate") {
+	for i, v := range listed(root, "separate") {
 		b.separate(i, v)
 	}
-	if root.form == formMap && len(items(root, "allow")) == 0 {
+	if root.form == formMap && len(listed(root, "allow")) == 0 {
 		b.faults.add(root.line, "", "there is no allow statement, so nobody may do anything; write one")
 	}
 }
 
-func items(root *value, key string) []*value {
+func listed(root *value, key string) []*value {
 	if v := root.get(key); v != nil {
 		return v.items
 	}
@@ -332,7 +332,7 @@ func (b *builder) separate(i int, v *value) {
 		b.faults.add(w.line, path+".within", "separation by what was done before is not available in this version; without within, the duties are kept apart at any time")
 	}
 	seen := map[string]bool{}
-	for _, item := range items(v, "duties") {
+	for _, item := range listed(v, "duties") {
 		text := item.str()
 		if text == "" {
 			continue

@@ -15,7 +15,7 @@ func (b *builder) protect(i int, v *value) {
 	if e := v.get("except"); e != nil {
 		r.except = b.who(path+".except", e, !p.gives())
 	}
-	for _, item := range items(v, "fields") {
+	for _, item := range listed(v, "fields") {
 		if text := item.str(); fieldPattern.MatchString(text) {
 			resource, _ := splitField(access.FieldPattern(text))
 			b.pattern(path+".fields", resource, item.line)
