@@ -210,18 +210,23 @@ func (s Source) open(sealed []byte) ([]byte, error) {
 		in = base64.NewDecoder(base64.StdEncoding, bytes.NewReader(trimmed))
 	}
 	opened, err := age.Decrypt(in, identities...)
+	if none, ok := errors.AsType[*age.NoIdentityMatchError](err); ok {
+		return nil, fmt.Errorf("it is not sealed to the identity in %s (%d recipients tried)", s.identity, len(none.Errors))
+	}
 	if err != nil {
-		return nil, err
+		return nil, errNotSealed // the cause quotes what was read, which is the secret when somebody forgot to seal it
 	}
 	value, err := io.ReadAll(io.LimitReader(opened, maxSecret+1))
 	if err != nil {
-		return nil, err
+		return nil, errNotSealed
 	}
 	if len(value) > maxSecret {
 		return nil, fmt.Errorf("larger than %d bytes", maxSecret)
 	}
 	return value, nil
 }
+
+var errNotSealed = errors.New("it is not something that age has sealed, or it is damaged")
 
 // readFile reads a small regular file. With private, it must not be accessible to group or others.
 func readFile(path string, private bool) ([]byte, error) {
