@@ -1,0 +1,46 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/vecgate/vecgate/internal/config"
+	"github.com/vecgate/vecgate/internal/identity"
+	"github.com/vecgate/vecgate/internal/policy"
+)
+
+// Check reads everything that a configuration refers to, as Run would, without listening or connecting. It returns one
+// line that says what was found.
+func Check(c *config.Config) (string, error) {
+	var faults []error
+	rules, err := policy.Load(string(c.Policy), policy.Options{Targets: names(c)})
+	if err != nil {
+		faults = append(faults, err)
+	}
+	believed, err := sources(c)
+	if err == nil {
+		err = identity.Check(believed)
+	}
+	if err != nil {
+		faults = append(faults, err)
+	}
+	for i := range c.Listeners {
+		if _, err := serverTLS(c.Listeners[i].TLS); err != nil {
+			faults = append(faults, fmt.Errorf("listeners[%d]: %w", i, err))
+		}
+	}
+	for i := range c.Targets {
+		t := &c.Targets[i]
+		if _, err := clientTLS(t); err != nil {
+			faults = append(faults, fmt.Errorf("targets[%d]: %w", i, err))
+		}
+		if _, err := t.Credential.Password.Read(); err != nil {
+			faults = append(faults, fmt.Errorf("targets[%d].credential.password: %w", i, err))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d listeners, %d targets, %d identity providers, policy %.12s with %d statements",
+		len(c.Listeners), len(c.Targets), len(c.Identity.Providers), rules.Digest(), rules.Statements()), nil
+}

@@ -1,0 +1,194 @@
+package server
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/vecgate/vecgate/internal/config"
+	"github.com/vecgate/vecgate/internal/gate"
+	"github.com/vecgate/vecgate/internal/mask"
+	"github.com/vecgate/vecgate/internal/protocol/postgres"
+	"github.com/vecgate/vecgate/internal/protocol/postgres/value"
+)
+
+// postgres makes the front end of one listener.
+func (s *Server) postgres(l *config.Listener) (*postgres.Server, error) {
+	tlsConfig, err := serverTLS(l.TLS)
+	if err != nil {
+		return nil, err
+	}
+	key, err := maskKey(string(s.config.Gateway.Data))
+	if err != nil {
+		return nil, err
+	}
+	c := postgres.Config{
+		TLS: tlsConfig, Targets: map[string]postgres.Target{}, Gate: s.gate, Identity: door{s.registry},
+		Masker: &value.Masker{Hider: mask.NewHider(key)}, Log: s.log, Now: s.options.Now,
+		Limits: postgres.Limits{
+			SignIn: s.config.Limits.SignIn, SignInsPerClient: s.config.Limits.SignInsPerAddress, Message: int(s.config.Limits.Message),
+			Statement: int(s.config.Limits.Statement), Idle: s.config.Limits.Idle, Session: s.config.Limits.Session,
+		},
+	}
+	for _, method := range l.Auth {
+		c.Auth = append(c.Auth, postgres.Method(method))
+	}
+	for i := range s.config.Targets {
+		t := &s.config.Targets[i]
+		if !l.Reaches(t.Name) {
+			continue
+		}
+		if c.Targets[t.Name], err = s.target(t); err != nil {
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
+		}
+	}
+	return postgres.New(c)
+}
+
+func (s *Server) target(t *config.Target) (postgres.Target, error) {
+	reads := t.Reads
+	if reads == "" {
+		reads = s.config.Audit.Reads
+	}
+	upstream, err := clientTLS(t)
+	if err != nil {
+		return postgres.Target{}, err
+	}
+	return postgres.Target{
+		Gate:    gate.Target{Name: t.Name, Reads: gate.Reads(reads), Record: t.Record, Hold: t.Hold},
+		Address: t.Address, Database: t.Database, TLS: upstream,
+		SearchPath: strings.Join(quoted(t.SearchPath), ", ") + ", pg_temp",
+		WeakAuth:   t.AllowWeakAuth, Privileged: t.AllowPrivileged, StatementTimeout: t.StatementTimeout,
+	}, nil
+}
+
+func quoted(path []string) []string {
+	out := make([]string, len(path))
+	for i, schema := range path {
+		out[i] = `"` + strings.ReplaceAll(schema, `"`, `""`) + `"`
+	}
+	return out
+}
+
+// maskKey is the key of keyed digests; it is made once and kept, so that equal values stay equal over restarts.
+func maskKey(dir string) ([]byte, error) {
+	file := filepath.Join(dir, "mask.key")
+	key, err := os.ReadFile(file)
+	if err == nil && len(key) == 32 {
+		return key, nil
+	}
+	if err == nil {
+		return nil, fmt.Errorf("%s holds %d bytes, not 32: remove it to make a new key", file, len(key))
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	key = make([]byte, 32)
+	_, _ = rand.Read(key) // never fails, see crypto/rand
+	return key, os.WriteFile(file, key, 0o600)
+}
+
+func serverTLS(t *config.ServerTLS) (*tls.Config, error) {
+	if t == nil {
+		return nil, nil
+	}
+	cert, err := t.Cert.Read()
+	if err != nil {
+		return nil, fmt.Errorf("tls.cert: %w", err)
+	}
+	key, err := t.Key.Read()
+	if err != nil {
+		return nil, fmt.Errorf("tls.key: %w", err)
+	}
+	pair, err := tls.X509KeyPair([]byte(cert.Reveal()), []byte(key.Reveal()))
+	if err != nil {
+		return nil, fmt.Errorf("tls.cert and tls.key: %w", err)
+	}
+	c := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if t.Min == "1.3" {
+		c.MinVersion = tls.VersionTLS13
+	}
+	if !t.ClientCA.IsZero() {
+		if c.ClientCAs, err = authorities(t.ClientCA); err != nil {
+			return nil, fmt.Errorf("tls.client_ca: %w", err)
+		}
+		c.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	return c, nil
+}
+
+func clientTLS(t *config.Target) (*tls.Config, error) {
+	if t.TLS.Mode == config.TLSOff {
+		return nil, nil
+	}
+	host, _, err := t.HostPort()
+	if err != nil {
+		return nil, err
+	}
+	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if t.TLS.ServerName != "" {
+		c.ServerName = t.TLS.ServerName
+	}
+	if !t.TLS.CA.IsZero() {
+		if c.RootCAs, err = authorities(t.TLS.CA); err != nil {
+			return nil, fmt.Errorf("tls.ca: %w", err)
+		}
+	}
+	if !t.TLS.Cert.IsZero() {
+		cert, err := t.TLS.Cert.Read()
+		if err != nil {
+			return nil, fmt.Errorf("tls.cert: %w", err)
+		}
+		key, err := t.TLS.Key.Read()
+		if err != nil {
+			return nil, fmt.Errorf("tls.key: %w", err)
+		}
+		pair, err := tls.X509KeyPair([]byte(cert.Reveal()), []byte(key.Reveal()))
+		if err != nil {
+			return nil, fmt.Errorf("tls.cert and tls.key: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	if t.TLS.Mode == config.TLSVerifyCA {
+		verifyChainOnly(c)
+	}
+	return c, nil
+}
+
+// verifyChainOnly makes a configuration check the chain and not the name (sslmode=verify-ca).
+func verifyChainOnly(c *tls.Config) {
+	roots := c.RootCAs
+	c.InsecureSkipVerify = true // the name only: VerifyConnection checks the chain
+	c.VerifyConnection = func(state tls.ConnectionState) error {
+		if len(state.PeerCertificates) == 0 {
+			return errors.New("the database showed no certificate")
+		}
+		intermediates := x509.NewCertPool()
+		for _, cert := range state.PeerCertificates[1:] {
+			intermediates.AddCert(cert)
+		}
+		_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates})
+		return err
+	}
+}
+
+func authorities(p config.PEM) (*x509.CertPool, error) {
+	text, err := p.Read()
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(text.Reveal())) {
+		return nil, errors.New("no certificate in it")
+	}
+	return pool, nil
+}
