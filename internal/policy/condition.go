@@ -148,7 +148,7 @@ func (c *conditions) compile(text string) (*condition, error) {
 		return nil, celFault(issues)
 	}
 	if !checked.OutputType().IsExactType(cel.BoolType) {
-		return nil, fmt.Errorf("is a %s, not a condition; compare it with something", checked.OutputType())
+		return nil, fmt.Errorf("gives a value (%s), not true or false; compare it with something", checked.OutputType())
 	}
 	prog, err := c.env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(conditionCost))
 	if err != nil {
@@ -184,9 +184,10 @@ func celFault(issues *cel.Issues) error {
 	var said []string
 	for _, e := range issues.Errors() {
 		message, _, _ := strings.Cut(e.Message, "\n")
+		message, _, _ = strings.Cut(message, " expecting ") // a list of every token there is
 		for _, root := range []string{"subject", "access", "context"} {
-			if strings.Contains(message, fmt.Sprintf("undeclared reference to '%s'", root)) {
-				message = fmt.Sprintf("names a field that %s does not have; it has %s", root, strings.Join(variablesOf(root), ", "))
+			if strings.Contains(message, "undeclared reference to '"+root) {
+				message += fmt.Sprintf("; %s has %s", root, strings.Join(variablesOf(root), ", "))
 			}
 		}
 		said = append(said, fmt.Sprintf("%s (column %d)", message, e.Location.Column()+1))

@@ -21,7 +21,7 @@ func (p *Policy) Decide(s *access.Subject, op *access.Operation, about access.Co
 			return j.final
 		}
 	}
-	return v.decide(op, &about)
+	return v.decide(op, about)
 }
 
 // known maps what is outside the vocabulary to Unknown.
@@ -37,7 +37,7 @@ func (p *Policy) deny(reason access.Reason) access.Decision {
 }
 
 // decide is Decide where more than one access or more than the subject, the action and the resource matter.
-func (v *view) decide(op *access.Operation, about *access.Context) access.Decision {
+func (v *view) decide(op *access.Operation, about access.Context) access.Decision {
 	accesses := op.Accesses
 	if op.Unclear != "" && !hasUnknown(accesses) {
 		// What could not be read may do anything, on the target that the rest is about.
@@ -63,7 +63,15 @@ func (v *view) decide(op *access.Operation, about *access.Context) access.Decisi
 		a := &accesses[i]
 		q := question{known(a.Action), a.Resource}
 		j := v.judge(q)
-		f := &facts{subject: v.subject, access: &access.Access{Action: q.action, Resource: a.Resource, Attributes: a.Attributes}, context: about}
+		if settled := &j.final; settled.Effect == access.Allow && !(v.readOnly && a.Attributes.Lock) {
+			if i == 0 {
+				d.Reason = settled.Reason
+			}
+			o := &d.Obligations
+			o.Rows, o.TopK, o.Record = least(o.Rows, j.rows), least(o.TopK, j.topK), most(o.Record, j.record)
+			continue
+		}
+		f := &facts{subject: v.subject, access: &access.Access{Action: q.action, Resource: a.Resource, Attributes: a.Attributes}, context: &about}
 		verdict := v.settle(q, j, f, op)
 		if verdict.effect == access.Deny {
 			return v.policy.deny(verdict.reason)

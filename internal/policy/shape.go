@@ -70,8 +70,11 @@ func (s *shape) check(faults *faultList, path string, v *value) {
 			faults.add(v.line, path, "must be a list, not %s; write it like [a, b]", written(v))
 			return
 		}
-		if int64(len(v.items)) < s.min {
+		switch n := int64(len(v.items)); {
+		case n < s.min && s.min == 1:
 			faults.add(v.line, path, "must not be empty")
+		case n < s.min:
+			faults.add(v.line, path, "has %d entries; it needs at least %d", n, s.min)
 		}
 		if int64(len(v.items)) > s.max {
 			faults.add(v.line, path, "has %d entries, more than %d", len(v.items), s.max)

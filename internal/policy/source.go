@@ -250,16 +250,11 @@ func (c *converter) mapping(values []*ast.MappingValueNode, line, depth int) *va
 		case *ast.MergeKeyNode:
 			c.fail(key, "merge keys are not read here; write the keys out")
 			continue
-		default:
-			if key.GetToken() == nil {
-				c.fail(pair, "a key must be a plain text")
-				continue
-			}
-			if _, scalar := key.(ast.ScalarNode); !scalar {
-				c.fail(pair, "a key must be a plain text")
-				continue
-			}
+		case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
 			name = key.GetToken().Value
+		default:
+			c.fail(pair, "a key must be a plain text")
+			continue
 		}
 		at := lineOf(key)
 		if i == 0 && at > 0 {
