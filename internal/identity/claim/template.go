@@ -24,8 +24,8 @@ type piece struct {
 	path string
 }
 
-// ParseTemplate reads a template for names. Two claims must have text between them, or their values could run into each
-// other.
+// ParseTemplate reads a template for names. Two claims must have a mark between them, or their values could run into
+// each other.
 func ParseTemplate(source string) (*Template, error) {
 	t, err := ParseText(source)
 	if err != nil {
@@ -35,11 +35,19 @@ func ParseTemplate(source string) (*Template, error) {
 		if i > 0 && p.path != "" && t.pieces[i-1].path != "" {
 			return nil, fmt.Errorf("template %q: {%s} and {%s} need text between them, or their values run into each other", source, t.pieces[i-1].path, p.path)
 		}
+		marks := 0
 		for _, b := range []byte(p.text) {
 			if b <= ' ' || b >= 0x7f || b == '%' || b == '*' || b == '"' || b == '\\' {
 				return nil, fmt.Errorf("template %q: the text between claims may not hold spaces, %%, *, quotes or anything outside ASCII", source)
 			}
-			t.escape[b] = true
+			if !alphanumeric(b) {
+				t.escape[b] = true
+				marks++
+			}
+		}
+		// Marks never appear in values as they are, so they say where a value ends; letters could belong to either.
+		if p.path == "" && marks == 0 && i > 0 && i+1 < len(t.pieces) {
+			return nil, fmt.Errorf("template %q: %q between two claims needs a mark such as / or :, or the values run into it", source, p.text)
 		}
 	}
 	for _, b := range []byte(`:/%*"\`) {
@@ -110,8 +118,8 @@ func (t *Template) Paths() []string {
 func (t *Template) String() string { return t.source }
 
 // Expand makes the name. Every claim must be there, a string or a whole number, and not empty. In values ":", "/", "%",
-// "*", control characters and every character of the template's own text are written %XX, so the name can be read back
-// in one way only: different values always make different names (a provider gives one claim one type, so the number 7
+// "*", control characters and every mark in the template's own text are written %XX, so the name can be read back in one
+// way only: different values always make different names (a provider gives one claim one type, so the number 7
 // and the text "7" count as one value).
 func (t *Template) Expand(claims map[string]any) (string, error) {
 	var b strings.Builder
@@ -182,4 +190,8 @@ func value(claims map[string]any, path string) (string, error) {
 		return "", fmt.Errorf("claim %s holds characters that cannot be seen", path)
 	}
 	return s, nil
+}
+
+func alphanumeric(b byte) bool {
+	return b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'
 }

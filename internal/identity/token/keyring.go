@@ -28,6 +28,8 @@ type keyring struct {
 	keep time.Duration // how long a key verifies after it stopped signing
 	now  func() time.Time
 
+	decoy []byte // see Minter.DecoyKey; it is made once and stays
+
 	mu   sync.Mutex
 	keys []signingKey
 }
@@ -36,6 +38,12 @@ type signingKey struct {
 	id      string
 	created time.Time
 	private *ecdsa.PrivateKey
+}
+
+// storedRing is the key file.
+type storedRing struct {
+	Decoy []byte      `json:"decoy"`
+	Keys  []storedKey `json:"keys"`
 }
 
 // storedKey is one entry of the key file.
@@ -54,6 +62,8 @@ func openKeyring(dir string, keep time.Duration, now func() time.Time) (*keyring
 	k := &keyring{path: filepath.Join(dir, "token-keys.json"), keep: keep, now: now}
 	info, err := os.Stat(k.path)
 	if errors.Is(err, fs.ErrNotExist) {
+		k.decoy = make([]byte, 32)
+		_, _ = rand.Read(k.decoy) // never fails, see crypto/rand
 		return k, k.rotate()
 	}
 	if err != nil {
@@ -66,20 +76,21 @@ func openKeyring(dir string, keep time.Duration, now func() time.Time) (*keyring
 	if err != nil {
 		return nil, fmt.Errorf("read token keys: %w", err)
 	}
-	var stored []storedKey
+	var stored storedRing
 	if err := json.Unmarshal(body, &stored); err != nil {
 		return nil, fmt.Errorf("read token keys %s: %w", k.path, err)
 	}
-	for _, s := range stored {
+	if len(stored.Decoy) != 32 || len(stored.Keys) == 0 {
+		return nil, fmt.Errorf("read token keys %s: it is not complete", k.path)
+	}
+	k.decoy = stored.Decoy
+	for _, s := range stored.Keys {
 		parsed, err := x509.ParsePKCS8PrivateKey(s.PKCS8)
 		private, ok := parsed.(*ecdsa.PrivateKey)
 		if err != nil || !ok || private.Curve != elliptic.P256() {
 			return nil, fmt.Errorf("read token keys %s: key %q is not a P-256 key", k.path, s.ID)
 		}
 		k.keys = append(k.keys, signingKey{s.ID, s.Created, private})
-	}
-	if len(k.keys) == 0 {
-		return k, k.rotate()
 	}
 	return k, nil
 }
@@ -154,13 +165,13 @@ func (k *keyring) rotate() error {
 
 // write replaces the file as a whole; it is durable once it returns.
 func (k *keyring) write(keys []signingKey) error {
-	var stored []storedKey
+	stored := storedRing{Decoy: k.decoy}
 	for _, key := range keys {
 		der, err := x509.MarshalPKCS8PrivateKey(key.private)
 		if err != nil {
 			return fmt.Errorf("encode token key: %w", err)
 		}
-		stored = append(stored, storedKey{key.id, key.created, der})
+		stored.Keys = append(stored.Keys, storedKey{key.id, key.created, der})
 	}
 	body, err := json.Marshal(stored)
 	if err != nil {

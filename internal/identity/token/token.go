@@ -317,15 +317,7 @@ func (m *Minter) Revoke(ctx context.Context, raw string) error {
 func (m *Minter) JWKS() jose.JSONWebKeySet { return m.keys.public() }
 
 // DecoyKey is a secret that outlives the process, for what must look the same after a restart.
-func (m *Minter) DecoyKey() []byte {
-	m.keys.mu.Lock()
-	defer m.keys.mu.Unlock()
-	key, err := m.keys.keys[0].private.Bytes()
-	if err != nil {
-		return nil
-	}
-	return key
-}
+func (m *Minter) DecoyKey() []byte { return m.keys.decoy }
 
 func refuse(format string, args ...any) *access.Refusal {
 	return &access.Refusal{Code: access.CodeIdentity, Message: "token of this gateway not accepted: " + fmt.Sprintf(format, args...)}
