@@ -107,6 +107,7 @@ type verification struct {
 	removed  uint64            // records before this one were removed, as a record says
 	shredded map[uint32]bool   // keys that were destroyed, as a record says
 	missing  map[uint32]uint64 // keys that are gone, with the first record concerned
+	unusable map[uint32]bool   // keys that are there and do not work
 	starts   bool
 }
 
@@ -117,6 +118,7 @@ func Verify(ctx context.Context, dir string, opts VerifyOptions) (*Report, error
 		opts: opts, dir: dir, report: &Report{Problems: []Problem{}}, tiles: tiles{filepath.Join(dir, tilesDir)}, whole: true, bundled: true,
 		sealings: make(map[string]*sealing), open: make(map[string]uint64), opened: make(map[string]uint64),
 		shredded: make(map[uint32]bool), missing: make(map[uint32]uint64),
+		unusable: make(map[uint32]bool),
 	}
 	if v.opts.Key == nil {
 		key, err := PublicKey(dir)
@@ -418,7 +420,11 @@ func (v *verification) body(payload []byte, where string) {
 		v.report.Sealed++
 		return
 	case err != nil:
-		v.report.problem(Problem{Seq: v.seq, Where: where, What: err.Error()})
+		v.report.Sealed++
+		if !v.unusable[b.key] {
+			v.unusable[b.key] = true
+			v.report.problem(Problem{Seq: v.seq, Where: fmt.Sprintf("data key %d", b.key), What: err.Error()})
+		}
 		return
 	}
 	if _, err := b.open(v.reader.origin, aead); err != nil {
