@@ -28,7 +28,6 @@ import (
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/identity"
 	"github.com/vecgate/vecgate/internal/policy"
-	"github.com/vecgate/vecgate/internal/protocol/postgres"
 	"github.com/vecgate/vecgate/internal/store"
 	"github.com/vecgate/vecgate/internal/vault"
 )
@@ -136,7 +135,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		Store: s.store.Requests(), Recorder: s.records, May: s.policy.MayApprove, Stands: s.voteStands, BaseURL: c.Gateway.URL,
 		OpenPerSubject: c.Limits.OpenRequests, Log: s.log, Now: now,
 	}
-	if s.vault, err = vault.New(credentials(c), s.log); err != nil {
+	if s.vault, err = vault.New(credentials(c)); err != nil {
 		return fmt.Errorf("credentials of the targets: %w", err)
 	}
 	s.gate = &gate.Gate{
@@ -314,5 +313,3 @@ func names(c *config.Config) []string {
 	}
 	return all
 }
-
-var _ = postgres.Config{}
