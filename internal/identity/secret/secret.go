@@ -109,16 +109,19 @@ func (s *Secrets) Mint(ctx context.Context, subject *access.Subject, expires tim
 
 // NewVerifier derives a verifier with a random salt.
 func NewVerifier(password string) (Verifier, error) {
-	v := Verifier{Salt: make([]byte, 16), Iterations: Iterations}
-	_, _ = rand.Read(v.Salt)
-	salted, err := pbkdf2.Key(sha256.New, password, v.Salt, v.Iterations, sha256.Size)
+	salt := make([]byte, 16)
+	_, _ = rand.Read(salt) // never fails, see crypto/rand
+	salted, err := pbkdf2.Key(sha256.New, password, salt, Iterations, sha256.Size)
 	if err != nil {
-		return v, fmt.Errorf("derive key: %w", err)
+		return Verifier{}, fmt.Errorf("derive key: %w", err)
 	}
-	client := sum(salted, "Client Key")
-	stored := sha256.Sum256(client)
-	v.StoredKey, v.ServerKey = stored[:], sum(salted, "Server Key")
-	return v, nil
+	return fromSalted(salted, salt), nil
+}
+
+// fromSalted is RFC 5802 section 3.
+func fromSalted(salted, salt []byte) Verifier {
+	stored := sha256.Sum256(sum(salted, "Client Key"))
+	return Verifier{Salt: salt, Iterations: Iterations, StoredKey: stored[:], ServerKey: sum(salted, "Server Key")}
 }
 
 // Verifier returns what the exchange needs. A name that does not exist, or no longer, gets a verifier that no password
