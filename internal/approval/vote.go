@@ -68,6 +68,11 @@ func (d *Desk) Vote(ctx context.Context, id string, voter *access.Subject, appro
 	return r, d.change(ctx, r, version, &vote)
 }
 
+// Eligible says why the voter may not decide on the request, whatever its state, or nil.
+func (d *Desk) Eligible(voter *access.Subject, r *access.Request) *access.Refusal {
+	return d.eligible(voter, r, d.Now())
+}
+
 // eligible is what the desk insists on, whatever the policy says: a person decides, speaking for nobody else, whom the
 // terms name, and who is neither the requester nor answerable for it.
 func (d *Desk) eligible(voter *access.Subject, r *access.Request, now time.Time) *access.Refusal {
