@@ -1,12 +1,279 @@
 package analysis
 
-import "github.com/vecgate/vecgate/internal/access"
+import (
+	"fmt"
+
+	"github.com/vecgate/vecgate/internal/access"
+)
+
+// maxTreated is how many protections' answers a statement keeps.
+const maxTreated = 16
 
 // Oblige checks the statement under a protection: it returns how the answer must be treated, or why the statement must
 // be refused. The answer is kept by the protection's pointer. A nil protection asks nothing.
 func (s *Statement) Oblige(p *access.Protection) (*Treatment, *access.Refusal) {
-	return &Treatment{}, nil
+	kept := s.treated.Load()
+	if kept != nil {
+		for i := range *kept {
+			if (*kept)[i].protection == p {
+				return (*kept)[i].treatment, (*kept)[i].refusal
+			}
+		}
+	}
+	t, refusal := s.oblige(p)
+	var all []treated
+	if kept != nil {
+		all = append(all, *kept...)
+	}
+	if len(all) >= maxTreated {
+		all = all[1:]
+	}
+	all = append(all, treated{p, t, refusal})
+	s.treated.CompareAndSwap(kept, &all)
+	return t, refusal
 }
 
-// Limited returns the accesses with the value of the parameter LimitParam as their limit.
-func (s *Statement) Limited(limit int64) []access.Access { return s.Accesses }
+func (s *Statement) oblige(p *access.Protection) (*Treatment, *access.Refusal) {
+	if s.Unclear != "" {
+		return nil, &access.Refusal{Code: access.CodeUnclear, Message: "the statement could not be read: " + s.Unclear,
+			Hint: "Send it in a form that names its tables and columns plainly."}
+	}
+	t := &Treatment{}
+	if s.ReturnsRows && s.Outputs != nil {
+		t.Types = make([]uint32, len(s.Outputs))
+		for i, out := range s.Outputs {
+			t.Types[i] = out.TypeOID
+		}
+	}
+	if p.Empty() {
+		return t, nil
+	}
+	o := obliger{s: s, p: p, t: t}
+	for _, check := range []func() *access.Refusal{o.opaque, o.raw, o.body, o.shaping, o.sinks, o.explain, o.outputs} {
+		if refusal := check(); refusal != nil {
+			return nil, refusal
+		}
+	}
+	o.redact()
+	return t, nil
+}
+
+// obliger checks one statement under one protection.
+type obliger struct {
+	s *Statement
+	p *access.Protection
+	t *Treatment
+}
+
+func (o *obliger) of(c *Column) access.Treatment { return o.p.Field(c.Resource, c.Name, c.Vector) }
+
+// refuse says no in words that name the column, the rule and the way out.
+func refuse(c *Column, rule, sentence, hint string) *access.Refusal {
+	kind := "masked"
+	if c.Vector {
+		kind = "withheld"
+	}
+	return &access.Refusal{Code: access.CodeObligation, Rule: rule,
+		Message: fmt.Sprintf("column %q of %s is %s for you (rule %s) %s", c.Name, c.Resource, kind, rule, sentence), Hint: hint}
+}
+
+func (o *obliger) opaque() *access.Refusal {
+	if o.s.Opaque == "" {
+		return nil
+	}
+	return &access.Refusal{Code: access.CodeObligation, Message: "what the statement returns cannot be traced while columns are masked for you: " + o.s.Opaque,
+		Hint: "Read the tables directly, or ask for an exception from the rules that mask columns here."}
+}
+
+// raw refuses statistics, other people's queries and the like, which hold values of masked columns.
+func (o *obliger) raw() *access.Refusal {
+	for _, acc := range o.s.Accesses {
+		switch acc.Action {
+		case access.RawRead:
+			return &access.Refusal{Code: access.CodeObligation,
+				Message: fmt.Sprintf("%s may show values of columns that are masked for you", acc.Resource),
+				Hint:    "Read the tables directly, or ask for an exception from the rules that mask columns here."}
+		}
+	}
+	return nil
+}
+
+func (o *obliger) body() *access.Refusal {
+	if o.s.Body == nil {
+		return nil
+	}
+	_, refusal := o.s.Body.Oblige(o.p)
+	return refusal
+}
+
+func (o *obliger) shaping() *access.Refusal {
+	for _, u := range o.s.Shaping {
+		t := o.of(u.Column)
+		if t.Mask == access.MaskNone {
+			continue
+		}
+		if !allowed(predicates(t, u.Column), u.How) {
+			hint := "Leave it out of the conditions, the joins and the order of the statement."
+			if u.Column.Vector {
+				hint = "Order by its distance to a constant, with a LIMIT, to search; leave it out of all conditions."
+			}
+			return refuse(u.Column, t.Rule, "and may not be used in "+u.Where, hint)
+		}
+	}
+	return nil
+}
+
+// predicates is what a treatment lets a column be used for; a vector that nothing is said of may be searched.
+func predicates(t access.Treatment, c *Column) string {
+	if t.Predicates == "" && c.Vector {
+		return "knn"
+	}
+	return t.Predicates
+}
+
+func allowed(predicates string, how How) bool {
+	switch predicates {
+	case "allow":
+		return true
+	case "equality":
+		return how == UseEquality
+	case "knn":
+		return how == UseKNN
+	}
+	return false
+}
+
+func (o *obliger) sinks() *access.Refusal {
+	for _, f := range o.s.Sinks {
+		for _, c := range f.Sources {
+			t := o.of(c)
+			if t.Mask == access.MaskNone || f.Target != nil && f.Target.Name == c.Name && family(f.Sources, f.Target) {
+				continue
+			}
+			return refuse(c, t.Rule, "and may not flow into "+f.Into, "Leave it out of what the statement writes.")
+		}
+	}
+	return nil
+}
+
+// family reports whether the target is one of the names of the value that flows: a column may be changed by its own value.
+func family(sources []*Column, target *Column) bool {
+	for _, c := range sources {
+		if c == target {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *obliger) explain() *access.Refusal {
+	if o.s.Kind != Explain {
+		return nil
+	}
+	for _, out := range o.s.Outputs {
+		for _, c := range out.Sources {
+			if t := o.of(c); t.Mask != access.MaskNone && !searchOnly(o.s.Body, c) {
+				return refuse(c, t.Rule, "and a plan shows estimates that are made of its values", "Explain a statement that does not use it.")
+			}
+		}
+	}
+	return nil
+}
+
+// searchOnly reports whether a statement uses a vector column for nothing but nearest neighbours, of which a plan shows
+// no value.
+func searchOnly(s *Statement, c *Column) bool {
+	for _, u := range s.Shaping {
+		if u.Column == c && u.How != UseKNN {
+			return false
+		}
+	}
+	for _, out := range s.Outputs {
+		if out.Distance == nil {
+			for _, have := range out.Sources {
+				if have == c {
+					return false
+				}
+			}
+		}
+	}
+	return c.Vector
+}
+
+// outputs finds the mask of each output.
+func (o *obliger) outputs() *access.Refusal {
+	if o.s.Kind == Explain || o.s.Kind == Declare || o.s.Kind == Prepare {
+		return nil
+	}
+	for i, out := range o.s.Outputs {
+		t, refusal := o.output(out)
+		if refusal != nil {
+			return refusal
+		}
+		if t.Mask == access.MaskNone {
+			continue
+		}
+		if o.t.Columns == nil {
+			o.t.Columns = make([]access.Treatment, len(o.s.Outputs))
+		}
+		o.t.Columns[i] = t
+	}
+	return nil
+}
+
+func (o *obliger) output(out Output) (access.Treatment, *access.Refusal) {
+	var worst access.Treatment
+	for _, c := range out.Sources {
+		t := o.of(c)
+		if t.Mask == access.MaskNone {
+			continue
+		}
+		switch {
+		case out.Distance != nil && c.Vector:
+			switch t.Distance {
+			case "allow":
+				continue
+			case "", "round":
+				t.Mask = access.MaskRound
+			default:
+				return t, refuse(c, t.Rule, "and its distances are not shown", "Order by the distance without selecting it.")
+			}
+		case out.Copy != nil:
+		case t.Derived == "null":
+			t.Mask = access.MaskNull
+		default:
+			return t, refuse(c, t.Rule, fmt.Sprintf("and may not be computed with (output %q)", out.Name),
+				"Select the column itself, which comes back masked, or leave it out.")
+		}
+		if strictness[t.Mask] > strictness[worst.Mask] {
+			worst = t
+		}
+	}
+	return worst, nil
+}
+
+// strictness orders masks by how much they hide, for a value that goes by several names.
+var strictness = map[access.Mask]int{access.MaskRound: 1, access.MaskPartial: 2, access.MaskHash: 3, access.MaskRedact: 4, access.MaskNull: 5, access.MaskDrop: 6}
+
+// redact finds whether errors may carry protected values, and which columns must not come back unmasked by mistake.
+func (o *obliger) redact() {
+	for _, rel := range o.s.Touches {
+		for _, c := range rel.Columns {
+			names := rel.sources(c)
+			for _, n := range append(names[:len(names):len(names)], o.s.behind[c]...) {
+				t := o.of(n)
+				if t.Mask == access.MaskNone {
+					continue
+				}
+				o.t.Redact = true
+				if o.t.Forbidden == nil {
+					o.t.Forbidden = map[ColumnKey]access.Treatment{}
+				}
+				key := ColumnKey{Relation: rel.OID, Attnum: c.Attnum}
+				if strictness[t.Mask] > strictness[o.t.Forbidden[key].Mask] {
+					o.t.Forbidden[key] = t
+				}
+			}
+		}
+	}
+}

@@ -49,9 +49,11 @@ type Statement struct {
 
 	// RowCap is the constant LIMIT of the outermost query, or access.Unbounded.
 	RowCap int64
-	// LimitParam is the number of the parameter that is the LIMIT of the outermost query (LIMIT $3), or 0. Limited gives
-	// the accesses once its value is known.
+	// LimitParam is the number of the parameter that is the LIMIT of the outermost query (LIMIT $3), or 0.
 	LimitParam int
+	// BoundParam is the number of the parameter that bounds what the accesses may return, or 0: LimitParam, or that of a
+	// query inside. Until its value is known their Rows are Unbounded; Limited gives them with it.
+	BoundParam int
 
 	Prepares string     // PREPARE name, DECLARE name
 	Body     *Statement // the statement of PREPARE name AS, DECLARE name CURSOR FOR, EXPLAIN
@@ -62,6 +64,8 @@ type Statement struct {
 	ChangesCatalog  bool
 	ChangesSettings []Setting
 
+	behind  map[*Column][]*Column // of the views it reads: what their columns are made of
+	bound   []int                 // by access: how often the parameter BoundParam bounds its rows
 	treated atomic.Pointer[[]treated]
 }
 

@@ -1,0 +1,114 @@
+package analysis
+
+import (
+	"fmt"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"github.com/vecgate/vecgate/internal/access"
+)
+
+// analysis is the state of the analysis of one statement.
+type analysis struct {
+	cat *Catalog
+	st  *Statement
+
+	accesses []noted
+	touched  map[*Relation]bool
+	used     map[*Column]bool
+	joins    [][]*read // groups of occurrences that a condition compares with each other
+	left     int       // work that may still be done
+
+	inTarget  int    // depth of target lists around: values here may come back
+	viewDepth int    // depth of view definitions around
+	viewAlias string // the view under which the client addressed what is read
+	into      bool   // SELECT INTO may stand here
+	cursor    bool   // the query is read through a cursor
+}
+
+// stop ends an analysis: the statement is unclear.
+type stop struct{ why, sqlstate string }
+
+// budget is how much work one statement may cause: names looked at, columns expanded. A hundred thousand times what an
+// ordinary statement needs.
+const budget = 4 << 20
+
+func (a *analysis) work(n int) {
+	a.left -= n
+	if a.left < 0 {
+		a.unclear("the statement takes too much work to understand")
+	}
+}
+
+// unclear ends the analysis.
+func (a *analysis) unclear(format string, args ...any) {
+	panic(stop{why: fmt.Sprintf(format, args...)})
+}
+
+// missing ends the analysis where the server would say the same with this SQLSTATE.
+func (a *analysis) missing(sqlstate, format string, args ...any) {
+	panic(stop{why: fmt.Sprintf(format, args...), sqlstate: sqlstate})
+}
+
+// opaque notes that what comes back cannot be traced.
+func (a *analysis) opaque(format string, args ...any) {
+	if a.st.Opaque == "" {
+		a.st.Opaque = fmt.Sprintf(format, args...)
+	}
+}
+
+// add notes an access.
+func (a *analysis) add(acc access.Access) { a.accesses = append(a.accesses, noted{Access: acc}) }
+
+// touch notes that a relation is read or written.
+func (a *analysis) touch(rel *Relation) {
+	if !a.touched[rel] {
+		a.touched[rel] = true
+		a.st.Touches = append(a.st.Touches, rel)
+	}
+}
+
+// touchField notes that columns are named.
+func (a *analysis) touchField(v value) {
+	for _, c := range v.from {
+		a.used[c] = true
+	}
+}
+
+// flow notes that a value goes somewhere.
+func (a *analysis) flow(v value, target *Column, into string) {
+	if len(v.from) > 0 {
+		a.st.Sinks = append(a.st.Sinks, Flow{Sources: v.from, Target: target, Into: into})
+	}
+}
+
+// statement analyses one statement of a text.
+func (a *Analyzer) statement(raw *pg.RawStmt, text string, cat *Catalog) *Statement {
+	return analyse(raw.Stmt, part(text, raw), cat)
+}
+
+func analyse(node *pg.Node, text string, cat *Catalog) *Statement {
+	st := &Statement{Text: text, RowCap: access.Unbounded}
+	an := newAnalysis(cat, st)
+	an.run(node)
+	an.tidy()
+	return st
+}
+
+func newAnalysis(cat *Catalog, st *Statement) *analysis {
+	return &analysis{cat: cat, st: st, touched: map[*Relation]bool{}, used: map[*Column]bool{}, left: budget}
+}
+
+// run analyses the statement; a stop, and any fault of our own, leaves it unclear.
+func (a *analysis) run(node *pg.Node) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case stop:
+			a.st.Unclear, a.st.Missing = r.why, r.sqlstate
+		default:
+			a.st.Unclear = fmt.Sprintf("the gateway could not analyse it (%v)", r)
+		}
+	}()
+	a.utility(node)
+}

@@ -1,0 +1,65 @@
+package analysis
+
+import (
+	"context"
+	"testing"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/test/postgrestest"
+)
+
+// schema is what the tests read and attack, beside the demonstration data: views, partitions, children, generated columns,
+// functions and operators of a user.
+const schema = `
+CREATE VIEW contact AS SELECT id, email AS mail, upper(name) AS shout, city FROM customers;
+CREATE VIEW contact2 AS SELECT mail AS m2, id, city FROM contact;
+CREATE MATERIALIZED VIEW cities AS SELECT city, count(*) AS n, max(email) AS top FROM customers GROUP BY city;
+CREATE TABLE secrets (id int PRIMARY KEY, email text, half text GENERATED ALWAYS AS (left(email, 3)) STORED, note text);
+CREATE TABLE events (id int, day date, email text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE events_2026 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE TABLE people (id int PRIMARY KEY, email text, nickname text);
+CREATE TABLE staff (badge text) INHERITS (people);
+CREATE TABLE ruled (id int, email text);
+CREATE RULE copy_out AS ON INSERT TO ruled DO ALSO INSERT INTO people VALUES (new.id, new.email);
+CREATE TABLE plain (id int PRIMARY KEY, a text, b text, v vector(3), UNIQUE (a, b));
+CREATE FUNCTION leak(int) RETURNS text LANGUAGE sql AS 'SELECT email FROM customers LIMIT 1';
+CREATE FUNCTION evil_eq(text, int) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR === (leftarg = text, rightarg = int, function = evil_eq);
+CREATE FUNCTION lower(int) RETURNS text LANGUAGE sql AS 'SELECT email FROM customers LIMIT 1';
+CREATE SEQUENCE counter;
+CREATE INDEX plain_v ON plain USING hnsw (v vector_l2_ops);
+CREATE SCHEMA other;
+CREATE TABLE other.thing (id int PRIMARY KEY, email text);
+CREATE DOMAIN tag AS text CHECK (length(VALUE) < 100);
+`
+
+
+// catalogOf makes a database with the schema above, and loads its catalog.
+func catalogOf(t testing.TB) (*Catalog, postgrestest.Database) {
+	t.Helper()
+	db := postgrestest.Start(t).NewProducts(t)
+	conn := db.App.Connect(t)
+	ctx := context.Background()
+	if _, err := db.Admin.Connect(t).Exec(ctx, "SET ROLE vecgate_app; "+schema); err != nil {
+		if _, err = db.Admin.Connect(t).Exec(ctx, schema); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cat, err := LoadCatalog(ctx, conn, "products")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cat, db
+}
+
+// protection masks e-mail addresses and what else is personal, and withholds vectors.
+func protection() *access.Protection {
+	return &access.Protection{ID: 1,
+		Fields: []access.FieldRule{
+			{Pattern: "**.email", Treatment: access.Treatment{Mask: access.MaskRedact, Rule: "personal-data"}},
+			{Pattern: "**.phone", Treatment: access.Treatment{Mask: access.MaskPartial, Rule: "personal-data", Derived: "null"}},
+			{Pattern: "**.ssn", Treatment: access.Treatment{Mask: access.MaskHash, Rule: "personal-data", Predicates: "equality"}},
+		},
+		Vectors: []access.VectorRule{{Pattern: "**", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "embeddings"}}},
+	}
+}
