@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/vecgate/vecgate/internal/protocol/postgres/analysis"
+	"github.com/vecgate/vecgate/internal/protocol/postgres/value"
+)
+
+// target is a Target at work.
+type target struct {
+	Target
+	name     string
+	server   *Server
+	analyzer Analyzer
+	probed   sync.Map // credentials that were found to be plain
+
+	snapshot atomic.Pointer[snapshot]
+
+	mu   sync.Mutex // of loading
+	conn *pgx.Conn  // guarded by mu
+}
+
+// snapshot is what is known of a target's catalog.
+type snapshot struct {
+	catalog *analysis.Catalog
+	types   *value.Types
+	loaded  time.Time // when reading it began
+}
+
+// current is the newest snapshot; nil before the first.
+func (t *target) current() *snapshot { return t.snapshot.Load() }
+
+// keepFresh reads the catalog again and again until ctx ends, so that changes made elsewhere are seen.
+func (t *target) keepFresh(ctx context.Context) {
+	for {
+		if _, err := t.refresh(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			t.server.log.ErrorContext(ctx, "read catalog", "target", t.name, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.drop()
+			return
+		case <-time.After(t.Refresh):
+		}
+	}
+}
+
+// refresh returns a snapshot that was begun after since; it reads one only when there is none.
+func (t *target) refresh(ctx context.Context, since time.Time) (*snapshot, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := t.current(); now != nil && !now.loaded.Before(since) {
+		return now, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	next, err := t.load(ctx)
+	if err != nil && t.conn == nil { // the connection had died: once more with a new one
+		next, err = t.load(ctx)
+	}
+	if err != nil {
+		t.drop()
+		return nil, err
+	}
+	if now := t.current(); now != nil && now.catalog.Epoch == next.catalog.Epoch {
+		// Nothing changed. Keeping the old one keeps what hangs on its identity.
+		next.catalog, next.types = now.catalog, now.types
+	}
+	t.snapshot.Store(next)
+	return next, nil
+}
+
+func (t *target) drop() {
+	if t.conn != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = t.conn.Close(ctx)
+		t.conn = nil
+	}
+}
+
+func (t *target) load(ctx context.Context) (*snapshot, error) {
+	fresh := t.conn == nil
+	if fresh {
+		conn, err := t.own(ctx)
+		if err != nil {
+			return nil, err
+		}
+		t.conn = conn
+	}
+	began := time.Now()
+	catalog, err := analysis.LoadCatalog(ctx, t.conn, t.name)
+	if err == nil {
+		var types *value.Types
+		if types, err = value.Load(ctx, t.conn); err == nil {
+			return &snapshot{catalog, types, began}, nil
+		}
+	}
+	if !fresh {
+		t.drop()
+	}
+	return nil, fmt.Errorf("read catalog of %s: %w", t.name, err)
+}

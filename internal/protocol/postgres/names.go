@@ -1,0 +1,173 @@
+package postgres
+
+import (
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/postgres/analysis"
+	"github.com/vecgate/vecgate/internal/protocol/postgres/value"
+)
+
+// prepared is a prepared statement: what its name stands for at the target.
+type prepared struct {
+	text string // of the Parse, or of the whole PREPARE or DECLARE
+	body bool   // the statement is the Body of what text is
+	plan *analysis.Plan
+	// types are the OIDs that the client gave for the parameters, four bytes each.
+	types []byte
+
+	// What was made last to rewrite its rows, and for what.
+	rewriter  *value.Rewriter
+	treatment *analysis.Treatment
+	formats   []byte
+	seen      []uint32 // type OIDs of its RowDescription, when one went by
+}
+
+// statement is what runs; nil for an empty text.
+func (p *prepared) statement() *analysis.Statement {
+	if p.plan == nil || len(p.plan.Statements) == 0 {
+		return nil
+	}
+	if p.body {
+		return p.plan.Statements[0].Body
+	}
+	return p.plan.Statements[0]
+}
+
+// portal is a bound statement, or a cursor: the two share their names.
+type portal struct {
+	of      *prepared
+	values  []byte // of the parameters, as Bind has them
+	formats []byte // of the results
+	cursor  bool   // made by DECLARE: it may outlive its transaction
+	rows    int64  // delivered so far
+	params  int
+}
+
+// names are the prepared statements and portals of a session, as far as the target has confirmed them.
+type names struct {
+	limit      int
+	statements map[string]*prepared
+	portals    map[string]*portal
+}
+
+func (n *names) prepare(name string, p *prepared) bool {
+	if n.statements == nil {
+		n.statements = map[string]*prepared{}
+	}
+	if _, ok := n.statements[name]; !ok && len(n.statements) >= n.limit {
+		return false
+	}
+	n.statements[name] = p
+	return true
+}
+
+func (n *names) bind(name string, p *portal) bool {
+	if n.portals == nil {
+		n.portals = map[string]*portal{}
+	}
+	if _, ok := n.portals[name]; !ok && len(n.portals) >= n.limit {
+		return false
+	}
+	n.portals[name] = p
+	return true
+}
+
+// transactionEnded forgets the portals that ended with it.
+func (n *names) transactionEnded() {
+	for name, p := range n.portals {
+		if !p.cursor {
+			delete(n.portals, name)
+		}
+	}
+}
+
+// full reports whether either table is full.
+func (n *names) full() bool { return len(n.statements) >= n.limit || len(n.portals) >= n.limit }
+
+// effect is a change of names that takes place once the target confirms what makes it.
+type effect struct {
+	kind     analysis.Kind // Prepare, Declare, Deallocate, Close, Discard, Commit; Execute for a Bind, Select for a Parse
+	name     string
+	all      bool
+	prepared *prepared
+	portal   *portal
+}
+
+// apply carries an effect out.
+func (n *names) apply(e *effect) {
+	switch e.kind {
+	case analysis.Prepare:
+		n.prepare(e.name, e.prepared)
+	case analysis.Declare:
+		n.bind(e.name, e.portal)
+	case analysis.Deallocate:
+		if e.all {
+			clear(n.statements)
+		} else {
+			delete(n.statements, e.name)
+		}
+	case analysis.Close:
+		if e.all {
+			clear(n.portals)
+		} else {
+			delete(n.portals, e.name)
+		}
+	case analysis.Discard:
+		if e.all {
+			clear(n.statements)
+			clear(n.portals)
+		}
+	}
+}
+
+// view is the names as they will be when everything before has succeeded.
+type view struct {
+	names   *names
+	effects []effect
+}
+
+func (v *view) statement(name []byte) *prepared {
+	for i := len(v.effects) - 1; i >= 0; i-- {
+		e := &v.effects[i]
+		switch e.kind {
+		case analysis.Prepare:
+			if e.name == string(name) {
+				return e.prepared
+			}
+		case analysis.Deallocate, analysis.Discard:
+			if e.all || e.kind == analysis.Deallocate && e.name == string(name) {
+				return nil
+			}
+		}
+	}
+	return v.names.statements[string(name)]
+}
+
+func (v *view) portal(name []byte) *portal {
+	for i := len(v.effects) - 1; i >= 0; i-- {
+		e := &v.effects[i]
+		switch e.kind {
+		case analysis.Declare:
+			if e.name == string(name) {
+				return e.portal
+			}
+		case analysis.Close, analysis.Discard:
+			if e.all || e.kind == analysis.Close && e.name == string(name) {
+				return nil
+			}
+		case analysis.Commit: // of any kind: what is no cursor is gone
+			if p := v.names.portals[string(name)]; p != nil && p.cursor {
+				return p
+			}
+			return nil
+		}
+	}
+	return v.names.portals[string(name)]
+}
+
+// promised is how many rows the statement says it returns at most.
+func promised(st *analysis.Statement) int64 {
+	if st == nil || !st.ReturnsRows {
+		return access.Unbounded
+	}
+	return st.RowCap
+}
