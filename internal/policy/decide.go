@@ -13,7 +13,11 @@ func (p *Policy) Decide(s *access.Subject, op *access.Operation, about access.Co
 	if s == nil || op == nil {
 		return p.deny(access.Reason{Code: access.CodeIdentity, Sentence: "nobody is signed in"})
 	}
-	v := p.view(s)
+	return p.view(s).answer(op, about)
+}
+
+// answer is Decide for the subject of the view.
+func (v *view) answer(op *access.Operation, about access.Context) access.Decision {
 	if len(op.Accesses) == 1 && op.Unclear == "" {
 		a := &op.Accesses[0]
 		j := v.judge(question{known(a.Action), a.Resource})
@@ -143,8 +147,8 @@ type verdict struct {
 // settle judges one access: the credential's scope, what is denied, what duties are kept apart, and then the allow that
 // asks least among those that match and whose ticket, if they want one, is in order.
 func (v *view) settle(q question, j *judgement, f *facts, op *access.Operation) verdict {
-	// 1. A credential never does more than its scope says.
-	if v.scope != "" && q.action != access.Connect || v.readOnly && (q.action.Writes() || f.access.Attributes.Lock) {
+	// 1. A credential never does more than its scope says, and nowhere else.
+	if !v.subject.MayReach(q.resource.Target) || v.scope != "" && q.action != access.Connect || v.readOnly && (q.action.Writes() || f.access.Attributes.Lock) {
 		return verdict{effect: access.Deny, reason: deniedByScope(v, q)}
 	}
 	// 2. A deny wins over every allow.

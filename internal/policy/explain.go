@@ -15,6 +15,7 @@ type Explanation struct {
 	Effect   access.Effect     `json:"effect"`
 	Reason   access.Reason     `json:"reason"`
 	Hold     *access.HoldTerms `json:"hold,omitempty"`
+	Masks    []string          `json:"masks,omitempty"` // what would be hidden, in words
 	Policy   string            `json:"policy"`
 	Steps    []Step            `json:"statements"`
 }
@@ -31,10 +32,10 @@ type Step struct {
 // Explain decides on one access and says why.
 func (p *Policy) Explain(s *access.Subject, a access.Access, about access.Context) Explanation {
 	op := &access.Operation{Accesses: []access.Access{a}}
-	d := p.Decide(s, op, about)
-	x := Explanation{Action: a.Action, Resource: a.Resource.String(), Effect: d.Effect, Reason: d.Reason, Hold: d.Hold, Policy: p.digest}
+	v := newView(p, s)
+	d := v.answer(op, about)
+	x := Explanation{Masks: maskWords(d.Obligations.Protection), Action: a.Action, Resource: a.Resource.String(), Effect: d.Effect, Reason: d.Reason, Hold: d.Hold, Policy: p.digest}
 	q := question{known(a.Action), a.Resource}
-	v := p.view(s)
 	f := &facts{subject: s, access: &a, context: &about}
 	used := false
 	for _, r := range p.denies {

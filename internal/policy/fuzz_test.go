@@ -3,7 +3,9 @@ package policy
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/vecgate/vecgate/internal/access"
 )
@@ -64,6 +66,9 @@ func FuzzPatterns(f *testing.F) {
 	f.Fuzz(func(t *testing.T, p, q, a, b, c string) {
 		if !onPattern.MatchString(p) || !onPattern.MatchString(q) || a == "" || b == "" && c != "" || len(p)+len(q) > 100 {
 			return
+		}
+		if strings.ContainsFunc(p+q, unicode.IsControl) {
+			return // refused when read
 		}
 		for _, s := range []string{a, b, c} {
 			for i := range len(s) {

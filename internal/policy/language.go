@@ -111,8 +111,10 @@ var (
 		{name: "because", shape: shapeBecause},
 	}}
 	shapePolicy = &shape{kind: shapeObject, doc: "A vecgate policy.", fields: []field{
-		{name: "duties", shape: &shape{kind: shapeTable, match: namePattern, says: "write lower-case letters, digits and dashes", doc: "Named groups of actions.",
-			item: listOf(&shape{kind: shapeText, max: 64}, "Actions.")}},
+		{name: "duties", shape: &shape{
+			kind: shapeTable, match: namePattern, says: "write lower-case letters, digits and dashes", doc: "Named groups of actions.",
+			item: listOf(&shape{kind: shapeText, max: 64}, "Actions."),
+		}},
 		{name: "allow", shape: statements(shapeAllow)},
 		{name: "deny", shape: statements(shapeDeny)},
 		{name: "protect", shape: statements(shapeProtect)},

@@ -43,7 +43,12 @@ func Load(path string, opts Options) (*Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read policy: %w", err)
 	}
-	return Parse(filepath.Base(path), text, opts)
+	p, err := Parse(filepath.Base(path), text, opts)
+	if err != nil {
+		return nil, err
+	}
+	p.path = path
+	return p, nil
 }
 
 // Parse reads a policy. Its error is Faults: everything that is wrong, not the first thing only. name is how positions
@@ -60,7 +65,7 @@ func Parse(name string, text []byte, opts Options) (*Policy, error) {
 	}
 	digest := sha256.Sum256(text)
 	p := &Policy{
-		file: name, digest: "sha256:" + hex.EncodeToString(digest[:]), tickets: opts.Tickets,
+		file: name, path: name, text: slices.Clone(text), digest: "sha256:" + hex.EncodeToString(digest[:]), tickets: opts.Tickets,
 		duties: b.duties, allows: b.allows, denies: b.denies, protects: b.protects, separations: b.separations,
 	}
 	if err := p.review(); err != nil {

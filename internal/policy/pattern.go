@@ -81,7 +81,7 @@ func patternsMeet(a, b string) bool {
 			return false
 		}
 		if !amore || !bmore {
-			return (amore || bmore) == false || arest == "**" || brest == "**"
+			return !amore && !bmore || arest == "**" || brest == "**"
 		}
 		a, b = arest, brest
 	}

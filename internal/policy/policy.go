@@ -11,7 +11,9 @@ import (
 // Policy is one policy file, compiled. It never changes and is safe for concurrent use; what it has worked out about a
 // subject it keeps, within bounds.
 type Policy struct {
-	file        string
+	file        string // as positions call it
+	path        string
+	text        []byte
 	digest      string
 	tickets     Tickets
 	duties      map[string]actionSet
@@ -29,8 +31,11 @@ type Policy struct {
 // Digest names the policy: the SHA-256 of its file.
 func (p *Policy) Digest() string { return p.digest }
 
-// File is the name of the file that the policy was read from.
-func (p *Policy) File() string { return p.file }
+// File is the path of the file that the policy was read from, or the name that was given to Parse.
+func (p *Policy) File() string { return p.path }
+
+// Text is the policy as it was read: what is in force, whatever the file says by now. It must not be changed.
+func (p *Policy) Text() []byte { return p.text }
 
 // Statements counts the statements, for people.
 func (p *Policy) Statements() int {

@@ -164,20 +164,23 @@ func showTerms(t *access.HoldTerms) string {
 	return fmt.Sprintf("%s within %s", persons(t.Persons, t.Groups), showDuration(t.Within))
 }
 
-func showProtection(p *access.Protection) string {
+func showProtection(p *access.Protection) string { return strings.Join(maskWords(p), ", ") }
+
+// maskWords says what a protection hides, the strictest first.
+func maskWords(p *access.Protection) []string {
 	if p.Empty() {
-		return ""
+		return nil
 	}
-	var parts []string
+	var words []string
 	for _, f := range p.Fields {
-		parts = append(parts, fmt.Sprintf("%s %s", f.Treatment.Mask, f.Pattern))
+		words = append(words, fmt.Sprintf("%s %s (rule %s)", f.Treatment.Mask, f.Pattern, f.Treatment.Rule))
 	}
 	for _, v := range p.Vectors {
-		what := "withhold vectors of"
 		if v.Treatment.Mask == access.MaskNone {
-			what = "show vectors of"
+			words = append(words, fmt.Sprintf("show vectors of %s", v.Pattern))
+			continue
 		}
-		parts = append(parts, fmt.Sprintf("%s %s", what, v.Pattern))
+		words = append(words, fmt.Sprintf("withhold vectors of %s (rule %s)", v.Pattern, v.Treatment.Rule))
 	}
-	return strings.Join(parts, ", ")
+	return words
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // shape says what a value of a policy file must look like. The same shapes read the file and write its JSON Schema.
@@ -116,6 +117,10 @@ func (s *shape) checkText(faults *faultList, path string, v *value) {
 	}
 	if strings.TrimSpace(text) == "" {
 		faults.add(v.line, path, "must not be empty")
+		return
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) {
+		faults.add(v.line, path, "holds a control character")
 		return
 	}
 	if s.enum != nil {

@@ -22,16 +22,21 @@ var phrases = map[access.Action]string{
 	access.Unknown: "send a request that could not be read to",
 }
 
-// deed is "upsert into products/public/items".
+// deed is "upsert into products/public/items", or "drop products/public/items (schema.drop)": a sentence, and the action
+// by the name that policies and the log know it by.
 func deed(q question) string {
 	where := q.resource.String()
 	if where == "" {
 		where = "the target"
 	}
-	if p, ok := phrases[q.action]; ok {
-		return p + " " + where
+	phrase, ok := phrases[q.action]
+	switch {
+	case !ok:
+		return "do " + string(q.action) + " on " + where
+	case strings.Contains(phrase, string(q.action)) || q.action == access.Unknown:
+		return phrase + " " + where
 	}
-	return "do " + string(q.action) + " on " + where
+	return phrase + " " + where + " (" + string(q.action) + ")"
 }
 
 // because appends what a statement says to the person.
@@ -96,6 +101,13 @@ func deniedBySeparation(s *access.Subject, q question, c *conflict) access.Reaso
 }
 
 func deniedByScope(v *view, q question) access.Reason {
+	if !v.subject.MayReach(q.resource.Target) {
+		return access.Reason{
+			Code:     access.CodeScope,
+			Sentence: fmt.Sprintf("%s may not %s: the credential is good for %s only", v.subject.Display(), deed(q), oneOf(v.subject.Targets)),
+			Hint:     "use a credential that is not narrowed to other targets",
+		}
+	}
 	if v.scope != "" {
 		return access.Reason{
 			Code:     access.CodeScope,
