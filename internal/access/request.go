@@ -62,6 +62,7 @@ type Grant struct {
 	Request string
 	Digest  string
 	Rule    string
+	Policy  string // digest of the policy that asked for it; a grant does not outlive a change of policy. Empty: not known
 	Persons []string
 	Expires time.Time
 }

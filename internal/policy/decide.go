@@ -100,7 +100,7 @@ func (v *view) decide(op *access.Operation, about access.Context) access.Decisio
 	if terms == nil {
 		return d
 	}
-	if why := fits(about.Grant, terms, v.subject, about.Now); why == "" {
+	if why := fits(about.Grant, terms, v.subject, v.policy.digest, about.Now); why == "" {
 		d.Reason = released(v.subject, holdAt, terms, holdPosition, about.Grant)
 		return d
 	} else if about.Grant != nil && holdWhy == "" {
@@ -244,12 +244,14 @@ func (v *view) finish(q question, j *judgement) access.Decision {
 
 // fits says why a grant does not release what is held, "" when it does. That the grant is for exactly this operation
 // has been checked by whoever handed it out: it is bound to the operation's digest and can be used once.
-func fits(g *access.Grant, terms *access.HoldTerms, s *access.Subject, now time.Time) string {
+func fits(g *access.Grant, terms *access.HoldTerms, s *access.Subject, policy string, now time.Time) string {
 	switch {
 	case g == nil || g.Request == "" || g.Digest == "":
 		return "nobody has released it"
 	case g.Rule != terms.Rule:
 		return fmt.Sprintf("request %s was released under rule %s", g.Request, g.Rule)
+	case g.Policy != "" && g.Policy != policy:
+		return fmt.Sprintf("request %s was released under another policy", g.Request)
 	case !now.Before(g.Expires):
 		return fmt.Sprintf("the approval of request %s is over", g.Request)
 	}

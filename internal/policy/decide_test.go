@@ -334,6 +334,7 @@ func TestAGrantReleasesOnlyWhatItWasGivenFor(t *testing.T) {
 		return access.Context{Now: noon, Grant: &g}
 	}
 	check(t, p.Decide(ana, op, with(func(*access.Grant) {})), access.Allow, access.CodeAllowed, "w")
+	check(t, p.Decide(ana, op, with(func(g *access.Grant) { g.Policy = p.Digest() })), access.Allow, access.CodeAllowed, "w")
 	for name, change := range map[string]func(*access.Grant){
 		"another rule":             func(g *access.Grant) { g.Rule = "x" },
 		"one person":               func(g *access.Grant) { g.Persons = []string{"bo"} },
@@ -341,6 +342,7 @@ func TestAGrantReleasesOnlyWhatItWasGivenFor(t *testing.T) {
 		"nobody":                   func(g *access.Grant) { g.Persons = nil },
 		"empty persons":            func(g *access.Grant) { g.Persons = []string{"bo", ""} },
 		"the requester":            func(g *access.Grant) { g.Persons = []string{"bo", "ana"} },
+		"another policy":           func(g *access.Grant) { g.Policy = "sha256:0" },
 		"expired":                  func(g *access.Grant) { g.Expires = noon },
 		"without a digest":         func(g *access.Grant) { g.Digest = "" },
 		"without a request":        func(g *access.Grant) { g.Request = "" },
