@@ -39,8 +39,9 @@ func checkIdentity(c *Config, r *report) {
 		if slices.Contains(sources, rule.Name) {
 			r.at(path+".name", "%s is already the name of a provider", r.shown(path+".name", rule.Name))
 		}
-		checkTemplate(r, path+".id", rule.ID, true)
-		checkTemplate(r, path+".owner", rule.Owner, false)
+		if len(rule.TrustDomains) == 0 && len(rule.DNS) == 0 {
+			r.at(path, "accepts no certificate: list trust_domains or dns")
+		}
 	}
 	unique(r, "identity.certificates", "name", id.Certificates, func(c Certificate) string { return c.Name })
 	sources = append(sources, names(id.Certificates, func(c Certificate) string { return c.Name })...)

@@ -10,14 +10,14 @@ import "time"
 // Config is the configuration of a gateway, complete: what the file left out holds its default.
 type Config struct {
 	// Gateway says which gateway this is and where it keeps its own files.
-	Gateway Gateway `yaml:"gateway"`
+	Gateway Gateway `yaml:"gateway" restart:"true"`
 	// Listeners are the doors that clients of the databases come through. Nothing listens that is not named here.
-	Listeners []Listener `yaml:"listeners" required:"true"`
+	Listeners []Listener `yaml:"listeners" required:"true" restart:"true"`
 	// Console is the web console, the API and the token endpoint. Without it there is none of them, and nothing that is
 	// held can be released.
-	Console *Console `yaml:"console"`
+	Console *Console `yaml:"console" restart:"true"`
 	// Ops is where the machines that watch the gateway ask: /healthz, /readyz, /metrics, /version.
-	Ops *Ops `yaml:"ops"`
+	Ops *Ops `yaml:"ops" restart:"true"`
 	// Identity says whose word is taken for who somebody is.
 	Identity Identity `yaml:"identity"`
 	// Targets are the databases.
@@ -25,15 +25,15 @@ type Config struct {
 	// Policy is the policy file.
 	Policy Path `yaml:"policy" required:"true"`
 	// Audit is the audit log.
-	Audit Audit `yaml:"audit"`
+	Audit Audit `yaml:"audit" restart:"true"`
 	// Store is where the gateway keeps its state: access requests, sessions, identities seen, revocations.
-	Store Store `yaml:"store"`
+	Store Store `yaml:"store" restart:"true"`
 	// Secrets says how values that begin with "age:" are opened.
 	Secrets Secrets `yaml:"secrets"`
 	// Log is the operator's log on standard error. It is not the audit log.
-	Log Log `yaml:"log"`
+	Log Log `yaml:"log" restart:"true"`
 	// Limits bound what outsiders can make the gateway hold.
-	Limits Limits `yaml:"limits"`
+	Limits Limits `yaml:"limits" restart:"true"`
 
 	// File is the file that was read; Files are it and every file that it refers to.
 	File  string   `yaml:"-"`

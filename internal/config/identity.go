@@ -15,7 +15,7 @@ type Identity struct {
 	// Persons join accounts: all accounts of one person count as one, and so does what the person owns.
 	Persons []Person `yaml:"persons"`
 	// Tokens are those that the gateway itself mints in exchange for a provider's.
-	Tokens Tokens `yaml:"tokens"`
+	Tokens Tokens `yaml:"tokens" restart:"true"`
 }
 
 // Provider is an OpenID Connect issuer.
@@ -50,22 +50,18 @@ type Provider struct {
 	CA PEM `yaml:"ca"`
 }
 
-// Certificate says which client certificates are which subjects. The first that matches is used.
+// Certificate says which client certificates are which subjects: workloads, by their SPIFFE ID or DNS name.
 type Certificate struct {
-	// Name of this rule; subject IDs begin with it.
+	// Name of this authority; subject IDs begin with it: mesh:spiffe-domain/path, mesh:dns/name.
 	Name string `yaml:"name" required:"true"`
-	// From is the kind of name in the certificate that is used: a URI such as a SPIFFE ID, or a DNS name.
-	From string `yaml:"from" default:"uri" enum:"uri|dns"`
-	// Match is what that name must look like; "*" stands for anything but a slash.
-	Match string `yaml:"match" required:"true"`
-	// Kind of subject.
-	Kind access.Kind `yaml:"kind" default:"workload" enum:"person|workload"`
-	// ID makes the subject's stable name: {name} is the whole name, {1} what the first "*" stood for.
-	ID string `yaml:"id" default:"{name}"`
+	// TrustDomains are the SPIFFE trust domains that are accepted.
+	TrustDomains []string `yaml:"trust_domains"`
+	// DNS are the DNS names that are accepted: exact, or "*.example.com" for one more label.
+	DNS []string `yaml:"dns"`
 	// Groups of these subjects.
 	Groups []string `yaml:"groups"`
-	// Owner makes the ID of the person answerable for the workload.
-	Owner string `yaml:"owner"`
+	// MaxLifetime is the longest that a certificate may live.
+	MaxLifetime time.Duration `yaml:"max_lifetime" default:"24h" min:"1m"`
 }
 
 // Person joins accounts.

@@ -9,33 +9,33 @@ import (
 // Target is a registered database.
 type Target struct {
 	// Name by which clients and policies know the database.
-	Name string `yaml:"name" required:"true"`
+	Name string `yaml:"name" required:"true" restart:"true"`
 	// Engine that runs there.
-	Engine string `yaml:"engine" required:"true" enum:"postgres"`
+	Engine string `yaml:"engine" required:"true" enum:"postgres" restart:"true"`
 	// Address of the database: host:port, or /directory:port for a Unix socket.
-	Address string `yaml:"address" required:"true"`
+	Address string `yaml:"address" required:"true" restart:"true"`
 	// Database is the name of the database there; the target's name when left out.
-	Database string `yaml:"database"`
+	Database string `yaml:"database" restart:"true"`
 	// TLS of the hop from the gateway to the database.
-	TLS ClientTLS `yaml:"tls"`
+	TLS ClientTLS `yaml:"tls" restart:"true"`
 	// Credential that the gateway shows to the database.
 	Credential Credential `yaml:"credential"`
 	// Reads says when a read may run: before-forward makes its audit record durable first, before-release runs it
 	// meanwhile and releases no byte of the answer earlier. Writes always wait. audit.reads when left out.
-	Reads string `yaml:"reads" enum:"before-forward|before-release"`
+	Reads string `yaml:"reads" enum:"before-forward|before-release" restart:"true"`
 	// Record is how much is recorded when policy does not say.
-	Record access.Level `yaml:"record" default:"full" enum:"full|requests|envelope"`
+	Record access.Level `yaml:"record" default:"full" enum:"full|requests|envelope" restart:"true"`
 	// Hold is the longest that a client is kept waiting while people decide; its request stays open after that.
-	Hold time.Duration `yaml:"hold" default:"10m"`
+	Hold time.Duration `yaml:"hold" default:"10m" restart:"true"`
 	// SearchPath is the search_path that every session starts with.
-	SearchPath []string `yaml:"search_path" default:"public"`
+	SearchPath []string `yaml:"search_path" default:"public" restart:"true"`
 	// StatementTimeout is the longest that one statement may run; 0 leaves it to the database.
-	StatementTimeout time.Duration `yaml:"statement_timeout"`
+	StatementTimeout time.Duration `yaml:"statement_timeout" restart:"true"`
 	// AllowPrivileged accepts a credential that is superuser or may bypass row security; masking then no longer rests on
 	// the database's own rights.
-	AllowPrivileged bool `yaml:"allow_privileged"`
+	AllowPrivileged bool `yaml:"allow_privileged" restart:"true"`
 	// AllowWeakAuth accepts a database that asks for the password in clear or by MD5.
-	AllowWeakAuth bool `yaml:"allow_weak_auth"`
+	AllowWeakAuth bool `yaml:"allow_weak_auth" restart:"true"`
 }
 
 // ClientTLS is the TLS of a connection to a database.

@@ -288,3 +288,8 @@ func withoutPath(err error) error {
 	}
 	return err
 }
+
+// Equal reports whether both are the same place, or the same inline value.
+func (s Source) Equal(o Source) bool {
+	return s.kind == o.kind && s.at == o.at && s.identity == o.identity && s.inline.Equal(o.inline)
+}
