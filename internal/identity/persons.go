@@ -13,7 +13,7 @@ type Person struct {
 	Name string
 	// Accounts are IDs of subjects: "corp:alice". An account belongs to one person.
 	Accounts []string
-	// Owns are patterns of IDs of workloads. "*" stands for anything but ":" and "/", "**" for anything.
+	// Owns are patterns of IDs of workloads; "*" stands for any run of characters, as everywhere in policies.
 	Owns []string
 }
 
@@ -105,7 +105,7 @@ func (p *Persons) owner(id string) (string, error) {
 	}
 	best, owner, tie := -1, "", ""
 	for _, o := range p.owns {
-		if !fits(o.pattern, id) {
+		if !access.Glob(o.pattern, id) {
 			continue
 		}
 		fixed := len(o.pattern) - strings.Count(o.pattern, "*")
@@ -120,28 +120,4 @@ func (p *Persons) owner(id string) (string, error) {
 		return "", fmt.Errorf("both %s and %s own %s by patterns of the same length", owner, tie, id)
 	}
 	return owner, nil
-}
-
-// fits matches an ID against a pattern in time proportional to the product of their lengths, whatever the pattern.
-func fits(pattern, id string) bool {
-	// reach[i] says whether the pattern so far can end before id[i].
-	reach := make([]bool, len(id)+1)
-	reach[0] = true
-	for i := 0; i < len(pattern); i++ {
-		if pattern[i] != '*' {
-			for j := len(id); j > 0; j-- {
-				reach[j] = reach[j-1] && id[j-1] == pattern[i]
-			}
-			reach[0] = false
-			continue
-		}
-		any := i+1 < len(pattern) && pattern[i+1] == '*'
-		if any {
-			i++
-		}
-		for j := 1; j <= len(id); j++ {
-			reach[j] = reach[j] || reach[j-1] && (any || id[j-1] != ':' && id[j-1] != '/')
-		}
-	}
-	return reach[len(id)]
 }

@@ -26,7 +26,9 @@ const MaxSize = 16 << 10
 
 // Algorithms are the signature algorithms that can be allowed at all: no "none", and nothing symmetric, since a
 // verifier that accepts HS256 can be shown a token keyed with a public key.
-var Algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.ES384, jose.EdDSA}
+var Algorithms = []jose.SignatureAlgorithm{
+	jose.ES256, jose.ES384, jose.ES512, jose.EdDSA, jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
+}
 
 // Faults of the form. Callers put them into words; none contains a part of the token.
 var (
@@ -130,9 +132,9 @@ func Fits(key *jose.JSONWebKey, algorithm string) bool {
 	}
 	switch k := key.Key.(type) {
 	case *rsa.PublicKey:
-		return (algorithm == "RS256" || algorithm == "PS256") && k.N.BitLen() >= 2048 && k.N.BitLen() <= 8192
+		return (strings.HasPrefix(algorithm, "RS") || strings.HasPrefix(algorithm, "PS")) && k.N.BitLen() >= 2048 && k.N.BitLen() <= 8192
 	case *ecdsa.PublicKey:
-		return algorithm == "ES256" && k.Curve.Params().BitSize == 256 || algorithm == "ES384" && k.Curve.Params().BitSize == 384
+		return map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[k.Curve.Params().BitSize] == algorithm
 	case ed25519.PublicKey:
 		return algorithm == "EdDSA" && len(k) == ed25519.PublicKeySize
 	}
