@@ -62,7 +62,7 @@ type Registry struct {
 // sources is Sources, compiled. It never changes.
 type sources struct {
 	providers    []*oidc.Provider
-	certificates []*certificate.Rule
+	certificates []*certificate.Authority
 	persons      *Persons
 }
 
@@ -248,27 +248,31 @@ func (s *sources) issuers() []string {
 	return all
 }
 
-// Certificate says who shows a client certificate, whose chain the TLS listener has verified. The first rule that is
-// about it decides.
+// Certificate says who shows a client certificate, whose chain the TLS listener has verified.
 func (r *Registry) Certificate(ctx context.Context, chain []*x509.Certificate) (*access.Subject, error) {
 	live := r.live.Load()
-	for _, rule := range live.certificates {
-		s, about, err := rule.Subject(chain)
+	var refusal error = &access.Refusal{Code: access.CodeIdentity, Message: "client certificates are not accepted by this gateway"}
+	var found *access.Subject
+	for i, a := range live.certificates {
+		s, err := a.Subject(chain)
 		if err != nil {
-			return nil, err
-		}
-		if !about {
+			if i == 0 {
+				refusal = err
+			}
 			continue
 		}
-		if err := live.persons.resolve(s); err != nil {
-			return nil, &access.Refusal{Code: access.CodeIdentity, Message: "client certificate not accepted: its owner is not clear", Hint: "the operator's log has the details", Err: err}
+		if found != nil {
+			return nil, &access.Refusal{Code: access.CodeIdentity, Message: fmt.Sprintf("client certificate not accepted: it fits both %s and %s", found.Provider, s.Provider)}
 		}
-		return r.admit(ctx, s)
+		found = s
 	}
-	return nil, &access.Refusal{
-		Code: access.CodeIdentity, Message: "client certificate not accepted: none of its names is known to this gateway",
-		Hint: "the operator lists names under identity.certificates",
+	if found == nil {
+		return nil, refusal
 	}
+	if err := live.persons.resolve(found); err != nil {
+		return nil, &access.Refusal{Code: access.CodeIdentity, Message: "client certificate not accepted: its owner is not clear", Err: err}
+	}
+	return r.admit(ctx, found)
 }
 
 // Secret returns the SCRAM verifier of a gateway-minted secret; unknown names get one that no password fits.

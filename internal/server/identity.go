@@ -42,7 +42,7 @@ func sources(c *config.Config) (identity.Sources, error) {
 	}
 	for _, c := range c.Identity.Certificates {
 		s.Certificates = append(s.Certificates, certificate.Config{
-			Name: c.Name, From: c.From, Match: c.Match, Kind: c.Kind, ID: c.ID, Groups: c.Groups, Owner: c.Owner,
+			Name: c.Name, TrustDomains: c.TrustDomains, DNS: c.DNS, Groups: c.Groups, MaxLifetime: c.MaxLifetime,
 		})
 	}
 	for _, p := range c.Identity.Persons {

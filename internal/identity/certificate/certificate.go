@@ -1,7 +1,7 @@
-// Package certificate turns a verified client certificate into a subject: by a URI name such as a SPIFFE ID, or by a
-// DNS name. The common name is never looked at.
+// Package certificate turns a verified client certificate into a subject: by its SPIFFE ID (a URI name) or by a DNS
+// name. The common name is never looked at.
 //
-// It refuses to verify chains; the TLS listener has done that when it is called. Start at Rule.Subject.
+// It refuses to verify chains; the TLS listener has done that when it is called. Start at Authority.Subject.
 package certificate
 
 import (
@@ -12,254 +12,166 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
-	"github.com/vecgate/vecgate/internal/identity/claim"
 )
 
-// The kinds of name that a rule can look at.
-const (
-	FromURI = "uri"
-	FromDNS = "dns"
-)
-
-// Config says which certificates are which subjects.
+// Config says which names of certificates are subjects.
 type Config struct {
-	// Name begins the ID of every subject of this rule.
+	// Name begins the ID of every subject: mesh:spiffe-domain/path, or mesh:dns/name.
 	Name string
-	// From is the kind of name that is looked at; empty means FromURI.
-	From string
-	// Match is what the name must look like: "spiffe://prod.example.com/ns/*/sa/*", "*.jobs.example.com". A "*" stands for
-	// at least one character of one segment: it crosses no slash and, in a DNS name, no dot.
-	Match string
-	Kind  access.Kind // empty means workload
-	// ID makes the subject's name: {name} is the whole name, {1} what the first "*" stood for. Empty means {name}.
-	ID     string
-	Groups []string
-	Owner  string // template of the ID of the person answerable, as ID
-	// MaxLifetime is the longest that a certificate may be valid in all; zero sets no limit.
+	// TrustDomains are the SPIFFE trust domains to accept.
+	TrustDomains []string
+	// DNS are the DNS names to accept: exact, or "*.example.com" for one more label.
+	DNS    []string
+	Groups []string // given to every subject of this authority
+	// MaxLifetime is the longest that a certificate may live; zero means 24 hours.
 	MaxLifetime time.Duration
 }
 
-// Rule is a Config that was found sound.
-type Rule struct {
+// Authority is a Config that was found sound.
+type Authority struct {
 	Config
-	id    *claim.Template
-	owner *claim.Template
-	now   func() time.Time
+	now func() time.Time
 }
 
 var (
 	nameShape   = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
-	uriShape    = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]+)+$`)
-	uriPattern  = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://[a-z0-9._-]{1,255}(/[A-Za-z0-9._*-]+)+$`)
-	dnsShape    = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$`)
-	dnsPattern  = regexp.MustCompile(`^([a-z0-9*-]{1,63}\.)+[a-z0-9-]{2,63}$`)
-	placeholder = regexp.MustCompile(`^(name|[1-9][0-9]?)$`)
+	domainShape = regexp.MustCompile(`^[a-z0-9._-]{1,255}$`)
+	dnsShape    = regexp.MustCompile(`^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$`)
+	pathShape   = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
 )
 
-// New checks a configuration; all faults are reported at once, each beginning with the field it is about.
-func New(c Config, now func() time.Time) (*Rule, error) {
+// New checks a configuration; all faults are reported at once.
+func New(c Config, now func() time.Time) (*Authority, error) {
 	var faults []error
-	fault := func(field, format string, args ...any) {
-		faults = append(faults, fmt.Errorf(field+": "+format, args...))
-	}
-	if c.From == "" {
-		c.From = FromURI
-	}
-	if c.Kind == "" {
-		c.Kind = access.Workload
-	}
-	if c.ID == "" {
-		c.ID = "{name}"
-	}
 	if !nameShape.MatchString(c.Name) {
-		fault("name", "%q is not a name: lower-case letters, digits, - and _, at most 40", c.Name)
+		faults = append(faults, fmt.Errorf("name: %q is not a name: lower-case letters, digits, - and _, at most 40", c.Name))
 	}
-	switch c.From {
-	case FromURI:
-		if !uriPattern.MatchString(c.Match) {
-			fault("match", "%q is not a URI name such as spiffe://example.com/ns/*/sa/*, with * in its path only", c.Match)
-		}
-	case FromDNS:
-		if !dnsPattern.MatchString(c.Match) {
-			fault("match", "%q is not a DNS name such as *.jobs.example.com", c.Match)
-		}
-	default:
-		fault("from", "%q is not one of uri, dns", c.From)
+	if len(c.TrustDomains)+len(c.DNS) == 0 {
+		faults = append(faults, errors.New("trust_domains: at least one trust domain or DNS name is needed"))
 	}
-	for _, segment := range split(c.From, c.Match) {
-		if strings.Count(segment, "*") > 1 {
-			fault("match", "%q: %q has more than one *, so that it could be read in several ways", c.Match, segment)
+	for _, d := range c.TrustDomains {
+		// "dns" is what the IDs of DNS names begin with.
+		if !domainShape.MatchString(d) || d == "dns" {
+			faults = append(faults, fmt.Errorf("trust_domains: %q is not a SPIFFE trust domain", d))
 		}
 	}
-	if c.Kind != access.Person && c.Kind != access.Workload {
-		fault("kind", "%q is not one of person, workload", c.Kind)
-	}
-	stars := strings.Count(c.Match, "*")
-	compile := func(field, source string) *claim.Template {
-		t, err := claim.ParseTemplate(source)
-		if err != nil {
-			fault(field, "%w", err)
-			return nil
+	for _, d := range c.DNS {
+		if !dnsShape.MatchString(d) {
+			faults = append(faults, fmt.Errorf("dns: %q is not a DNS name", d))
 		}
-		for _, p := range t.Paths() {
-			n, _ := strconv.Atoi(p) // 0 for {name}
-			if !placeholder.MatchString(p) || n > stars {
-				fault(field, "{%s} is not {name}, or {1} to {n} for the %d * of match", p, stars)
-			}
-		}
-		return t
 	}
-	r := &Rule{now: now, id: compile("id", c.ID)}
-	if r.id != nil && r.id.Fixed() && stars > 0 {
-		fault("id", "%q would make one subject of all that match", c.ID)
-	}
-	if c.Owner != "" {
-		r.owner = compile("owner", c.Owner)
+	if c.MaxLifetime == 0 {
+		c.MaxLifetime = 24 * time.Hour
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	r.Config = c
-	return r, nil
+	return &Authority{c, now}, nil
 }
 
-// Subject says who a certificate is; false when the rule is not about it. The chain was verified by TLS; chain[0] is the
-// client's own.
-func (r *Rule) Subject(chain []*x509.Certificate) (*access.Subject, bool, error) {
+// Subject says who a certificate is. The chain was verified by TLS; chain[0] is the client's own.
+func (a *Authority) Subject(chain []*x509.Certificate) (*access.Subject, error) {
 	if len(chain) == 0 {
-		return nil, false, nil
+		return nil, a.refuse("none was shown")
 	}
 	leaf := chain[0]
-	// 1. Is it about this certificate?
-	name, stood, err := r.find(leaf)
-	if err != nil || name == "" {
-		return nil, false, err
-	}
-	// 2. Is the certificate one to believe?
-	now := r.now()
+	now := a.now()
 	switch life := leaf.NotAfter.Sub(leaf.NotBefore); {
 	case now.Before(leaf.NotBefore):
-		return nil, true, refuse("it is not valid before %s", leaf.NotBefore.UTC().Format(time.RFC3339))
+		return nil, a.refuse("it is not valid before %s", leaf.NotBefore.UTC().Format(time.RFC3339))
 	case !now.Before(leaf.NotAfter):
-		refusal := refuse("it expired at %s", leaf.NotAfter.UTC().Format(time.RFC3339))
-		refusal.Code, refusal.Hint = access.CodeExpired, "renew the certificate"
-		return nil, true, refusal
-	case r.MaxLifetime > 0 && life > r.MaxLifetime:
-		return nil, true, refuse("it lives %s, and the longest allowed is %s", life.Round(time.Second), r.MaxLifetime)
+		r := a.refuse("it expired at %s", leaf.NotAfter.UTC().Format(time.RFC3339))
+		r.Code, r.Hint = access.CodeExpired, "renew the certificate"
+		return nil, r
+	case life > a.MaxLifetime:
+		return nil, a.refuse("it lives %s, and the longest allowed is %s", life.Round(time.Second), a.MaxLifetime)
 	case leaf.IsCA:
-		return nil, true, refuse("it is the certificate of an authority")
+		return nil, a.refuse("it is the certificate of an authority")
 	}
-	// 3. Who?
+	id, err := a.name(leaf)
+	if err != nil {
+		return nil, err
+	}
 	digest := sha256.Sum256(leaf.Raw)
-	s := &access.Subject{
-		Name: name, Kind: r.Kind, Provider: r.Name, Groups: r.Groups, Method: "certificate", Instance: leaf.SerialNumber.Text(16),
-		Credential: "x509:" + hex.EncodeToString(digest[:16]), Expires: leaf.NotAfter,
-	}
-	id := name // names have a narrow alphabet, so the whole name alone needs no escaping
-	if r.ID != "{name}" {
-		if id, err = r.id.Expand(stood); err != nil {
-			return nil, true, refuse("%v", err)
-		}
-	}
-	s.ID = r.Name + ":" + id
-	if r.owner != nil {
-		if s.Owner, err = r.owner.Expand(stood); err != nil {
-			return nil, true, refuse("%v", err)
-		}
-	}
-	return s, true, nil
+	return &access.Subject{
+		ID: a.Name + ":" + id, Name: id, Kind: access.Workload, Provider: a.Name, Groups: a.Groups, Method: "certificate",
+		Instance: leaf.SerialNumber.Text(16), Credential: "x509:" + hex.EncodeToString(digest[:16]), Expires: leaf.NotAfter,
+	}, nil
 }
 
-// find returns the one name of the certificate that matches, and what its stars stood for.
-func (r *Rule) find(leaf *x509.Certificate) (string, map[string]any, error) {
-	var names []string
-	if r.From == FromURI {
-		// X509-SVID section 2: a certificate with several URI names is nobody's.
-		if len(leaf.URIs) > 1 {
-			return "", nil, refuse("it has %d URI names, and a subject has one", len(leaf.URIs))
+// name returns the SPIFFE ID without its scheme, or dns/<name>.
+func (a *Authority) name(leaf *x509.Certificate) (string, error) {
+	// SPIFFE: exactly one URI name (X509-SVID section 2).
+	if len(leaf.URIs) > 1 {
+		return "", a.refuse("it has %d URI names, and a SPIFFE certificate has one", len(leaf.URIs))
+	}
+	if len(leaf.URIs) == 1 {
+		u := leaf.URIs[0]
+		if err := checkSPIFFE(u); err != nil {
+			return "", a.refuse("%v", err)
 		}
-		for _, u := range leaf.URIs {
-			if plain(u) {
-				names = append(names, u.String())
+		for _, d := range a.TrustDomains {
+			if u.Host == d {
+				return d + u.Path, nil
 			}
 		}
-	} else {
-		for _, name := range leaf.DNSNames {
-			// A certificate for a wildcard names no one workload; dnsShape knows no star.
-			if name = strings.ToLower(name); dnsShape.MatchString(name) {
-				names = append(names, name)
+		return "", a.refuse("its trust domain %q is not one of %q", cut(u.Host), a.TrustDomains)
+	}
+	var found []string
+	for _, name := range leaf.DNSNames {
+		name = strings.ToLower(name)
+		for _, pattern := range a.DNS {
+			// A certificate for a wildcard names no one workload.
+			if fits(pattern, name) && !strings.Contains(name, "*") {
+				found = append(found, name)
+				break
 			}
 		}
 	}
-	var found string
-	var stood map[string]any
-	for _, name := range names {
-		s, ok := r.match(name)
-		if !ok {
-			continue
-		}
-		if found != "" {
-			return "", nil, refuse("two of its names match %s, and a subject has one", r.Match)
-		}
-		found, stood = name, s
+	switch len(found) {
+	case 0:
+		return "", a.refuse("none of its DNS names is accepted: %q", a.DNS)
+	case 1:
+		return "dns/" + found[0], nil
 	}
-	return found, stood, nil
+	return "", a.refuse("%d of its DNS names are accepted, and a subject has one", len(found))
 }
 
-// plain reports whether a URI is written in the one way that cannot be misread: no user, port, query, fragment or
-// escapes, and no dot segments (SPIFFE-ID section 2).
-func plain(u *url.URL) bool {
-	s := u.String()
-	if len(s) > 2048 || !uriShape.MatchString(s) {
-		return false
+// checkSPIFFE is SPIFFE-ID section 2: scheme, trust domain and a path of plain segments, nothing else.
+func checkSPIFFE(u *url.URL) error {
+	plain := u.Scheme == "spiffe" && u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" && u.Opaque == "" &&
+		domainShape.MatchString(u.Host) && u.RawPath == "" && pathShape.MatchString(u.Path) && len(u.String()) <= 2048
+	if !plain {
+		return fmt.Errorf("its URI name %q is not a SPIFFE ID of a workload", cut(u.Redacted()))
 	}
-	for _, segment := range strings.Split(u.Path, "/") {
+	for _, segment := range strings.Split(u.Path[1:], "/") {
 		if segment == "." || segment == ".." {
-			return false
+			return fmt.Errorf("its URI name %q is not a SPIFFE ID of a workload", cut(u.Redacted()))
 		}
 	}
-	return true
+	return nil
 }
 
-func split(from, name string) []string {
-	if from == FromDNS {
-		return strings.Split(name, ".")
+func fits(pattern, name string) bool {
+	rest, wild := strings.CutPrefix(pattern, "*.")
+	if !wild {
+		return pattern == name
 	}
-	return strings.Split(name, "/")
+	label, tail, ok := strings.Cut(name, ".")
+	return ok && label != "" && tail == rest
 }
 
-// match compares segment by segment; a segment of the pattern has at most one star.
-func (r *Rule) match(name string) (map[string]any, bool) {
-	want, have := split(r.From, r.Match), split(r.From, name)
-	if len(want) != len(have) {
-		return nil, false
-	}
-	stood := map[string]any{"name": name}
-	for i, w := range want {
-		before, after, star := strings.Cut(w, "*")
-		if !star {
-			if w != have[i] {
-				return nil, false
-			}
-			continue
-		}
-		middle, ok := strings.CutPrefix(have[i], before)
-		if ok {
-			middle, ok = strings.CutSuffix(middle, after)
-		}
-		if !ok || middle == "" {
-			return nil, false
-		}
-		stood[strconv.Itoa(len(stood))] = middle
-	}
-	return stood, true
-}
-
-func refuse(format string, args ...any) *access.Refusal {
+func (a *Authority) refuse(format string, args ...any) *access.Refusal {
 	return &access.Refusal{Code: access.CodeIdentity, Message: "client certificate not accepted: " + fmt.Sprintf(format, args...)}
+}
+
+func cut(s string) string {
+	if len(s) > 200 {
+		return s[:200] + "…"
+	}
+	return s
 }
