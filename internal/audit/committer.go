@@ -122,7 +122,8 @@ func (l *Log) writeOne(b *batch) error {
 	b.buf = beginFrame(b.buf)
 	endFrame(b.buf, end, kindCommit, b.next, b.number)
 	defer func() { b.buf = b.buf[:end] }()
-	if l.current.failed || l.current.off > l.current.start && l.current.off+int64(len(b.buf)) > l.opts.Segment {
+	full := l.current.off+int64(len(b.buf)) > l.opts.Segment || l.stale.Swap(false)
+	if l.current.failed || full && l.current.off > l.current.start {
 		if err := l.advance(b); err != nil {
 			return err
 		}

@@ -280,7 +280,7 @@ func TestALogSmallerThanWhatWasSignedIsRefused(t *testing.T) {
 		i := frameAt(t, frames, kindRecord, 0)
 		frames[i].payload = bytes.Replace(frames[i].payload, []byte("alice"), []byte("mallo"), 1)
 		writeSegment(t, dir, final, frames)
-		_ = os.Remove(filepath.Join(dir, tilesDir, syncedName))
+		_ = os.Remove(filepath.Join(dir, syncedName))
 		if _, err := tryOpen(t, Options{Dir: dir}); !errors.Is(err, ErrRollback) {
 			t.Errorf("Open says %v", err)
 		}

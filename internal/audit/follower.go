@@ -197,7 +197,7 @@ func (f *follower) saveSynced() error {
 		}
 	}
 	f.unsynced = f.unsynced[:0]
-	return writeFile(filepath.Join(f.tiles.dir, syncedName), []byte(strconv.FormatUint(f.tree.size, 10)+"\n"), 0o644, true)
+	return writeFile(filepath.Join(f.l.opts.Dir, syncedName), []byte(strconv.FormatUint(f.tree.size, 10)+"\n"), 0o644, true)
 }
 
 func syncFile(name string) error {
@@ -265,31 +265,18 @@ func (f *follower) load(ctx context.Context, l *Log, signer *signer, segments []
 		s.close()
 	}
 	// From where the tiles are known to be good; when they turn out not to be, from the first record.
-	start := min(f.readSynced(), latest.Size) &^ (tileWidth - 1)
-	if start >= first {
-		if err = f.grow(ctx, start, e.records, known); err == nil || ctx.Err() != nil {
-			f.signed = latest.Size
-			return err
-		}
-		l.log.Warn("audit log: the published tree does not fit the records; it is made again", "error", err)
-	}
-	if first > 0 {
-		if start >= first {
-			return err
-		}
-		start = (first + tileWidth - 1) &^ (tileWidth - 1)
-	} else {
-		start = 0
-	}
-	if err := f.grow(ctx, start, e.records, known); err != nil {
-		return err
-	}
 	f.signed = latest.Size
-	return nil
+	start := max(first, min(f.readSynced(), latest.Size)&^(tileWidth-1))
+	err = f.grow(ctx, start, e.records, known)
+	if err != nil && start > first && ctx.Err() == nil {
+		l.log.Warn("audit log: the published tree does not fit the records; it is made again", "error", err)
+		err = f.grow(ctx, first, e.records, known)
+	}
+	return err
 }
 
 func (f *follower) readSynced() uint64 {
-	b, err := os.ReadFile(filepath.Join(f.tiles.dir, syncedName))
+	b, err := os.ReadFile(filepath.Join(f.l.opts.Dir, syncedName))
 	if err != nil {
 		return 0
 	}
@@ -307,6 +294,15 @@ func (f *follower) grow(ctx context.Context, start, records uint64, known []Chec
 		return err
 	}
 	f.tree, f.entries = *t, f.entries[:0]
+	if n := int(start % tileWidth); n > 0 {
+		entries, err := f.tiles.bundle(start/tileWidth, n)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			f.entries = appendEntry(f.entries, e)
+		}
+	}
 	check := func() error {
 		for _, c := range known {
 			if c.Size == f.tree.size && c.Root != f.tree.root() {

@@ -97,3 +97,21 @@ func parseFrame(b []byte) (f frame, size int, err error) {
 	}
 	return f, size, nil
 }
+
+// findFrame looks in damaged bytes for the first whole frame that is wanted, and returns where it begins, or -1. The work
+// is bounded, however many bytes look like the beginning of a frame.
+func findFrame(b []byte, wanted func(*frame) bool) int {
+	budget := 16*len(b) + 2*maxPayload
+	for i := 0; i+frameHeader <= len(b) && budget > 0; i++ {
+		h := b[i:]
+		if h[0] != frameVersion || h[1] < byte(kindHeader) || h[1] > byte(kindCommit) || h[2] != 0 || h[3] != 0 {
+			continue
+		}
+		f, size, err := parseFrame(h)
+		budget -= size
+		if err == nil && wanted(&f) {
+			return i
+		}
+	}
+	return -1
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"filippo.io/age"
@@ -65,6 +66,7 @@ type Log struct {
 	since    time.Time
 	closed   bool
 
+	stale     atomic.Bool // the current segment has been written long enough
 	work      chan struct{}
 	closing   chan struct{}
 	committed chan struct{}

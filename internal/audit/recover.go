@@ -96,7 +96,7 @@ func (l *Log) lastSegment(number uint32) (end, error) {
 	if committed {
 		torn++
 	}
-	if later := laterGroup(rest, torn); later > torn {
+	if findFrame(rest, func(f *frame) bool { return f.group > torn }) >= 0 {
 		return e, fmt.Errorf("segment %d is damaged at byte %d, after record %d (%v), and more was written after it: "+
 			"this is not what a crash leaves behind; look at it with `vecgate audit verify`, and restore the segment from a copy",
 			number, s.off, int64(e.records)-1, why)
@@ -124,17 +124,4 @@ func (s *scanner) rest() ([]byte, error) {
 		return nil, err
 	}
 	return b[:n], nil
-}
-
-// laterGroup looks through damaged bytes for the first whole frame of a group beyond the given one.
-func laterGroup(b []byte, beyond uint32) uint32 {
-	for i := range b {
-		if b[i] != frameVersion {
-			continue
-		}
-		if f, _, err := parseFrame(b[i:]); err == nil && f.group > beyond {
-			return f.group
-		}
-	}
-	return 0
 }

@@ -18,6 +18,9 @@ const (
 	stateDestroyed  = "destroyed"
 )
 
+// maxSpan is how long a segment is written at most, so that the retention of a quiet log works too.
+const maxSpan = 24 * time.Hour
+
 // Age does what the retention asks: it destroys the keys of bodies, and removes segments, whose time has come. The server
 // calls it now and then. What it is about to do is on record before it is done.
 func (l *Log) Age(ctx context.Context) error {
@@ -26,6 +29,17 @@ func (l *Log) Age(ctx context.Context) error {
 		return fmt.Errorf("retention: %w", err)
 	}
 	now := l.now()
+	if n := len(numbers); n > 0 {
+		s, err := openSegment(l.opts.Dir, numbers[n-1])
+		if err != nil {
+			return fmt.Errorf("retention: %w", err)
+		}
+		created := s.header.Created
+		s.close()
+		if now.Sub(created) > maxSpan {
+			l.stale.Store(true)
+		}
+	}
 	for i := 0; i+1 < len(numbers); i++ { // the last one is being written
 		next, err := openSegment(l.opts.Dir, numbers[i+1])
 		if err != nil {

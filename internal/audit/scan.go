@@ -20,6 +20,8 @@ type scanner struct {
 	off    int64 // of the next frame
 	limit  int64 // where the durable part ends, for a segment that is being written; otherwise the file's size
 	buf    []byte
+
+	resyncs int
 }
 
 // openSegment opens a segment and reads its header.

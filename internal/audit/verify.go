@@ -345,21 +345,20 @@ func (v *verification) onlyZeros(s *scanner) bool {
 	return err == nil && len(bytes.TrimRight(rest, "\x00")) == 0
 }
 
+// maxResyncs bounds how often a walk picks up again within one segment.
+const maxResyncs = 100
+
 // resync looks for the next whole frame after one that is damaged.
 func (v *verification) resync(s *scanner, at int64) bool {
-	rest, err := s.rest()
-	if err != nil {
+	if s.resyncs++; s.resyncs > maxResyncs {
 		return false
 	}
-	for i := 1; i < len(rest); i++ {
-		if rest[i] != frameVersion {
-			continue
-		}
-		if f, _, err := parseFrame(rest[i:]); err == nil && f.number >= v.frame {
-			return s.seek(at+int64(i)) == nil
-		}
+	rest, err := s.rest()
+	if err != nil || len(rest) == 0 {
+		return false
 	}
-	return false
+	i := findFrame(rest[1:], func(f *frame) bool { return f.number >= v.frame })
+	return i >= 0 && s.seek(at+1+int64(i)) == nil
 }
 
 // take looks at a record or a body.

@@ -1,0 +1,120 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+func FuzzParseFrame(f *testing.F) {
+	b := append(beginFrame(nil), "payload"...)
+	endFrame(b, 0, kindRecord, 3, 9)
+	f.Add(b)
+	f.Add(b[:10])
+	f.Add([]byte{frameVersion})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		frame, size, err := parseFrame(b)
+		if err != nil {
+			return
+		}
+		if size > len(b) || len(frame.payload) != size-frameHeader {
+			t.Fatalf("frame of %d bytes in %d", size, len(b))
+		}
+		again := append(beginFrame(nil), frame.payload...)
+		endFrame(again, 0, frame.kind, frame.number, frame.group)
+		if !bytes.Equal(again, b[:size]) {
+			t.Fatal("a frame that parses is not the frame that would be written")
+		}
+	})
+}
+
+func FuzzDecodeRecord(f *testing.F) {
+	f.Add(appendRecord(nil, sample()))
+	f.Add([]byte(`{"seq":1,"time":"2026-01-01T00:00:00Z","type":"intent"}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var r Record
+		if err := DecodeRecord(b, &r); err != nil {
+			return
+		}
+		want, err := json.Marshal(&r)
+		if err != nil {
+			return // a time that JSON cannot say
+		}
+		if got := appendRecord(nil, &r); !bytes.Equal(got, want) {
+			t.Fatalf("appendRecord\n got %s\nwant %s", got, want)
+		}
+	})
+}
+
+func FuzzParseBody(f *testing.F) {
+	s, _, err := newSealer("vecgate/test", 3, nil)
+	if err == nil {
+		f.Fatal("a key was wrapped to nobody")
+	}
+	s = &sealer{key: 3, aad: []byte("x"), empty: 1}
+	if s.aead, err = newAEAD(make([]byte, 32)); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(s.appendBody(nil, "s.1", Asked, codecPlain, []byte("select")))
+	f.Add(s.appendBody(nil, "s.1", Answered, codecS2, []byte{5, 4, 'a'}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		parsed, err := parseBody(b)
+		if err != nil {
+			return
+		}
+		if len(parsed.header)+len(parsed.sealed) != len(b) {
+			t.Fatal("bytes of the payload are neither header nor sealed")
+		}
+		_, _ = parsed.open("x", s.aead)
+	})
+}
+
+func FuzzCheckProof(f *testing.F) {
+	dir := f.TempDir()
+	s, err := loadSigner(filepath.Join(dir, "key"), "vecgate/test")
+	if err != nil {
+		f.Fatal(err)
+	}
+	envelope := []byte(`{"seq":0}`)
+	msg, err := note.Sign(&note.Note{Text: checkpointText("vecgate/test", 1, leafHash(append([]byte{0}, envelope...), span{1, 1 + len(envelope)}))}, s)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(proofFormat + "\nindex 0\n\n" + string(msg)))
+	f.Add([]byte(proofFormat + "\nextra AA==\nindex 0\n\n" + string(msg)))
+	f.Fuzz(func(t *testing.T, proof []byte) {
+		if seq, err := CheckProof(proof, envelope, s.verifier); err == nil && seq != 0 {
+			t.Fatalf("the only record is number %d", seq)
+		}
+		if _, err := CheckProof(proof, []byte(`{"seq":1}`), s.verifier); err == nil {
+			t.Fatal("another record is proven")
+		}
+	})
+}
+
+// FuzzOpenSegment opens a log whose segment an intruder, or a broken disk, has filled.
+func FuzzVerifySegment(f *testing.F) {
+	dir := evidence(f, 3, 64<<10)
+	whole, err := os.ReadFile(segmentPath(dir, 1))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
+	f.Add(whole[:len(whole)/2])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := os.WriteFile(segmentPath(dir, 1), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		report, err := Verify(t.Context(), dir, VerifyOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.OK() && !bytes.Equal(bytes.TrimRight(b, "\x00"), bytes.TrimRight(whole, "\x00")) {
+			t.Fatalf("a changed segment passes: %+v", report)
+		}
+	})
+}
