@@ -113,7 +113,7 @@ type envelope struct {
 // recorded when it has not. Events are not reused.
 func Play(ctx context.Context, source Source, session string, opts Options, emit func(*Event) error) error {
 	p := newPlayer(session, opts, emit)
-	if _, err := p.read(ctx, source, opts.From); err != nil {
+	if _, err := p.read(ctx, source, opts.From, true); err != nil {
 		return err
 	}
 	return p.rest()
@@ -126,7 +126,7 @@ func Follow(ctx context.Context, source Source, session string, opts Options, em
 	from := opts.From
 	for {
 		more := source.Watch()
-		next, err := p.read(ctx, source, from)
+		next, err := p.read(ctx, source, from, more == nil)
 		if err != nil {
 			return err
 		}
@@ -160,10 +160,17 @@ func newPlayer(session string, opts Options, emit func(*Event) error) *player {
 	return &player{session: session, opts: opts, emit: emit, open: make(map[string]*Event), seen: opts.From}
 }
 
-// read takes what is there from a record on, and returns where the next reading has to begin.
-func (p *player) read(ctx context.Context, source Source, from uint64) (uint64, error) {
+// read takes what is there from a record on, and returns where the next reading has to begin. What was said after the
+// last record is taken when this is the final reading; otherwise it is left for the next one.
+func (p *player) read(ctx context.Context, source Source, from uint64, final bool) (uint64, error) {
 	next := p.seen
-	pending := make(map[string]*Event) // bodies whose record is not durable yet: they are read again
+	var waiting []func()
+	settle := func() {
+		for _, take := range waiting {
+			take()
+		}
+		waiting = waiting[:0]
+	}
 	err := source.Conversation(ctx, p.session, from, p.opts.To,
 		func(seq uint64, raw []byte) error {
 			if seq < p.seen {
@@ -174,33 +181,22 @@ func (p *player) read(ctx context.Context, source Source, from uint64) (uint64, 
 				return fmt.Errorf("record %d: %w", seq, err)
 			}
 			next = seq + 1
-			if said := pending[e.Request]; said != nil {
-				p.said(e.Request, said)
-				delete(pending, e.Request)
-			}
+			settle()
 			return p.record(seq, &e)
 		},
 		func(seq uint64, request string, asked bool, unseal func() ([]byte, error)) error {
-			if seq < p.seen {
-				return nil
+			if seq >= p.seen {
+				waiting = append(waiting, func() { p.take(p.exchange(request), asked, unseal) })
 			}
-			said := pending[request]
-			if said == nil {
-				said = &Event{}
-				pending[request] = said
-			}
-			p.take(said, asked, unseal)
 			return nil
 		})
 	if err != nil {
 		return from, fmt.Errorf("session %s: %w", p.session, err)
 	}
-	p.seen = next
-	for request, said := range pending {
-		if p.opts.To != 0 || source.Watch() == nil {
-			p.said(request, said)
-		}
+	if final {
+		settle()
 	}
+	p.seen = next
 	return next, nil
 }
 
@@ -222,22 +218,6 @@ func (p *player) take(e *Event, asked bool, unseal func() ([]byte, error)) {
 	default:
 		*side = append(*side, b...)
 	}
-}
-
-// said adds what was said to the exchange that it belongs to.
-func (p *player) said(request string, said *Event) {
-	e := p.exchange(request)
-	join := func(side *[]byte, lost *error, more []byte, why error) {
-		if *lost != nil {
-			return
-		}
-		if len(*side)+len(more) > p.opts.Limit {
-			more, why = more[:p.opts.Limit-len(*side)], ErrTooLong
-		}
-		*side, *lost = append(*side, more...), why
-	}
-	join(&e.Asked, &e.AskedLost, said.Asked, said.AskedLost)
-	join(&e.Answered, &e.AnsweredLost, said.Answered, said.AnsweredLost)
 }
 
 func (p *player) exchange(request string) *Event {
