@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -529,4 +530,46 @@ allow:
 	if !strings.Contains(d.Reason.Sentence, "CHG-7: reviewed by its author") || !strings.Contains(d.Reason.Hint, "SET vecgate.ticket") {
 		t.Errorf("reason %+v", d.Reason)
 	}
+}
+
+func TestACredentialNarrowedToTargetsReachesNoOthers(t *testing.T) {
+	p := parse(t, `
+allow:
+  - {name: all, who: anyone, can: ["*", unknown], on: ["**"]}
+`)
+	s := person("x")
+	s.Targets = []string{"other"}
+	check(t, p.Decide(s, one(access.Search, items), access.Context{}), access.Deny, access.CodeScope, "")
+	check(t, p.Decide(s, one(access.Connect, access.Resource{Target: "products"}), access.Context{}), access.Deny, access.CodeScope, "")
+	check(t, p.Decide(s, one(access.Search, access.Resource{Target: "other", Namespace: "a", Collection: "b"}), access.Context{}), access.Allow, access.CodeAllowed, "all")
+}
+
+func TestManyDecideWhileThePolicyIsSwapped(t *testing.T) {
+	reads, none := parse(t, readers), parse(t, strings.ReplaceAll(readers, "[search, fetch]", "[fetch]"))
+	h := NewHolder(reads)
+	shared := person("ana", "R")
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 2000 {
+				s := shared
+				if i%3 == 0 {
+					s = person("ana", "R")
+				}
+				d := h.Decide(s, one(access.Search, access.Resource{Target: "products", Namespace: "public", Collection: fmt.Sprint(i % 700)}), access.Context{})
+				if want := map[string]access.Effect{reads.Digest(): access.Allow, none.Digest(): access.Deny}[d.Policy]; d.Effect != want {
+					t.Errorf("policy %s decided %s, want %s", d.Policy, d.Effect, want)
+					return
+				}
+			}
+		})
+	}
+	for i := range 200 {
+		if i%2 == 0 {
+			h.Swap(none)
+		} else {
+			h.Swap(reads)
+		}
+	}
+	wg.Wait()
 }
