@@ -113,7 +113,7 @@ func (w *teller) String() string {
 	return w.b.String()
 }
 
-var link = regexp.MustCompile(`http://\S+`)
+var link = regexp.MustCompile(`http://\S+/authorize\?\S+`)
 
 // login signs alice in through the address that the command prints.
 func (d *desk) login(flags ...string) {
@@ -121,7 +121,7 @@ func (d *desk) login(flags ...string) {
 	var once sync.Once
 	_, stderr, err := d.runTelling(func(s string) {
 		address := link.FindString(s)
-		if !strings.Contains(address, "/authorize?") {
+		if address == "" {
 			return
 		}
 		once.Do(func() {
