@@ -201,7 +201,7 @@ func (a *API) listSessions(w http.ResponseWriter, r *http.Request, c Caller) err
 		if err != nil {
 			return err
 		}
-		return answer(w, "sessions", f.choose(list), "")
+		return answer(w, "sessions", f.Choose(list), "")
 	}
 	list, more, err := a.Service.PastSessions(r.Context(), c, f)
 	if err != nil {
@@ -214,8 +214,8 @@ func (a *API) listSessions(w http.ResponseWriter, r *http.Request, c Caller) err
 	return answer(w, "sessions", list, next)
 }
 
-// choose keeps the sessions that the filter names.
-func (f SessionFilter) choose(list []Session) []Session {
+// Choose keeps the sessions that the filter names.
+func (f SessionFilter) Choose(list []Session) []Session {
 	kept := list[:0]
 	for _, s := range list {
 		if (f.Subject == "" || f.Subject == s.Subject.ID) && (f.Person == "" || f.Person == s.Subject.Person) && (f.Target == "" || f.Target == s.Target) {
