@@ -155,7 +155,7 @@ func checkListener(c *Config, l *Listener, path string, r *report) {
 		r.at(path+".tls.client_ca", "no rule of identity.certificates says who the certificates stand for")
 	}
 	for i, pattern := range l.Targets {
-		if !slices.ContainsFunc(c.Targets, func(t Target) bool { return access.Glob(pattern, t.Name) }) {
+		if len(c.Targets) > 0 && !slices.ContainsFunc(c.Targets, func(t Target) bool { return access.Glob(pattern, t.Name) }) {
 			at := fmt.Sprintf("%s.targets[%d]", path, i)
 			r.at(at, "%s", oneOf(r.shown(at, pattern), pattern, names(c.Targets, func(t Target) string { return t.Name })))
 		}

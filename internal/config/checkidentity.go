@@ -4,9 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
 )
+
+// maxTokenLifetime is the longest that the gateway's own tokens may live.
+const maxTokenLifetime = 24 * time.Hour
 
 func checkIdentity(c *Config, r *report) {
 	id := &c.Identity
@@ -46,6 +50,10 @@ func checkIdentity(c *Config, r *report) {
 	unique(r, "identity.certificates", "name", id.Certificates, func(c Certificate) string { return c.Name })
 	sources = append(sources, names(id.Certificates, func(c Certificate) string { return c.Name })...)
 	checkPersons(id.Persons, sources, r)
+	if id.Tokens.MaxLifetime > maxTokenLifetime {
+		r.at("identity.tokens.max_lifetime", "%s is longer than a day; a token that lives longer is no better than the key that it replaces",
+			r.shown("identity.tokens.max_lifetime", id.Tokens.MaxLifetime.String()))
+	}
 	if id.Tokens.Lifetime > id.Tokens.MaxLifetime {
 		r.at("identity.tokens.lifetime", "%s is longer than identity.tokens.max_lifetime", r.shown("identity.tokens.lifetime", id.Tokens.Lifetime.String()))
 	}

@@ -102,7 +102,7 @@ func oneOf(shown, word string, known []string) string {
 
 // nearest returns the word of known that word is most likely a slip of, or "".
 func nearest(word string, known []string) string {
-	best, least := "", len(word)/3+2
+	best, least := "", min(len(word)/3+2, 6)
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least {
 			best, least = k, d

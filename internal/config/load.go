@@ -47,6 +47,12 @@ func parse(path, dir string, text []byte, getenv func(string) string) (*Config, 
 	r.identity = r.identityFile(body)
 	sum := sha256.Sum256(text)
 	c := &Config{File: path, Digest: hex.EncodeToString(sum[:])}
+	switch body.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+	default:
+		r.atLine(lineOf(body), "", "a configuration file is a mapping of keys to values")
+		return nil, r.done()
+	}
 	r.value(body, reflect.ValueOf(c).Elem(), "", "")
 	check(c, r.report)
 	if Fatal(r.faults) {
