@@ -101,7 +101,11 @@ func (x *exchange) takeCopy(ctx context.Context, st *step) error {
 			if gone != nil && s.up.in.Len() == 0 {
 				return gone
 			}
-			if _, err := s.up.conn.Write(message); err != nil {
+			end := append(make([]byte, 0, len(message)+wire.Header), message...)
+			if st.kind == wire.Execute {
+				end = wire.Empty(end, wire.Flush) // the target would keep its answer until the client's Sync
+			}
+			if _, err := s.up.conn.Write(end); err != nil {
 				return fmt.Errorf("send to target: %w", err)
 			}
 			s.in.Discard(len(message))

@@ -81,7 +81,10 @@ const alpn = "postgresql"
 // Serve takes connections until ctx ends or the listener fails, and returns when every session has ended. When ctx ends
 // no new connection is taken; live sessions end as the gate drains them.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	stop := context.AfterFunc(ctx, func() { l.Close() })
+	stop := context.AfterFunc(ctx, func() {
+		l.Close()
+		s.drain()
+	})
 	defer stop()
 	refresh, done := context.WithCancel(context.WithoutCancel(ctx))
 	var background, sessions sync.WaitGroup

@@ -1,0 +1,256 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/audit"
+)
+
+// listening connects and collects the notices.
+func (w *world) listening(notices chan<- *pgconn.Notice) *pgx.Conn {
+	w.t.Helper()
+	config, err := pgx.ParseConfig(w.dsn())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { notices <- n }
+	conn, err := pgx.ConnectConfig(context.Background(), config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
+func TestAHeldRequestWaitsAndRunsOnceReleased(t *testing.T) {
+	w := newWorld(t)
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec, pgx.QueryExecModeDescribeExec} {
+		notices := make(chan *pgconn.Notice, 10)
+		conn := w.listening(notices)
+		filed := len(w.asks.open)
+		done := make(chan error, 1)
+		go func() {
+			var n int
+			err := conn.QueryRow(context.Background(), "select $1::int -- held", mode, 7).Scan(&n)
+			if err == nil && n != 7 {
+				err = errors.New("wrong answer")
+			}
+			done <- err
+		}()
+		r := w.asks.await(t, filed+1)
+		n := <-notices
+		if !strings.Contains(n.Message, r.ID) || !strings.Contains(n.Hint, "/r/"+r.ID) {
+			t.Errorf("notice %q, hint %q", n.Message, n.Hint)
+		}
+		select {
+		case err := <-done:
+			t.Fatalf("%v: ran before it was released: %v", mode, err)
+		case <-time.After(50 * time.Millisecond):
+		}
+		w.asks.set(r.ID, access.StateApproved)
+		if err := <-done; err != nil {
+			t.Errorf("%v: %v", mode, err)
+		}
+		if !strings.Contains(r.Text, "held") || mode != pgx.QueryExecModeSimpleProtocol && !strings.Contains(r.Text, "$1 = ") {
+			t.Errorf("%v: approvers see %q", mode, r.Text)
+		}
+	}
+}
+
+func TestADeniedHoldIsRefusedAndTheSessionGoesOn(t *testing.T) {
+	w := newWorld(t)
+	conn := w.connect()
+	done := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(context.Background(), "select 1 -- held")
+		done <- err
+	}()
+	w.asks.set(w.asks.await(t, 1).ID, access.StateDenied)
+	if err := <-done; state(err) != "42501" || !strings.Contains(err.Error(), "REQ-1") {
+		t.Errorf("%v", err)
+	}
+	if err := conn.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnApprovalIsBoundToTheParameters(t *testing.T) {
+	w := newWorld(t)
+	conn := w.connect()
+	for i, v := range []int{1, 2} {
+		go conn.Exec(context.Background(), "select $1::int -- held", pgx.QueryExecModeExec, v)
+		w.asks.await(t, i+1)
+		w.asks.set(w.asks.await(t, i+1).ID, access.StateDenied)
+		for end := time.Now().Add(5 * time.Second); conn.PgConn().IsBusy() && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if w.asks.open[0].Digest == w.asks.open[1].Digest {
+		t.Error("two values have one digest")
+	}
+}
+
+func TestAHoldEndsWhenTheClientGoesOrCancels(t *testing.T) {
+	w := newWorld(t)
+	conn := w.connect()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(ctx, "select 1 -- held")
+		done <- err
+	}()
+	one := w.asks.await(t, 1)
+	time.Sleep(20 * time.Millisecond)
+	cancel() // pgx closes the connection
+	<-done
+	for end := time.Now().Add(5 * time.Second); w.asks.state(one.ID) != access.StateAbandoned; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("request is %s after the client went", w.asks.state(one.ID))
+		}
+	}
+
+	conn = w.connect()
+	go func() {
+		_, err := conn.Exec(context.Background(), "select 1 -- held")
+		done <- err
+	}()
+	two := w.asks.await(t, 2)
+	time.Sleep(20 * time.Millisecond)
+	if err := conn.PgConn().CancelRequest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; state(err) != "57014" {
+		t.Errorf("canceled: %v, want 57014", err)
+	}
+	if s := w.asks.state(two.ID); s != access.StateAbandoned {
+		t.Errorf("request is %s after it was canceled", s)
+	}
+	if err := conn.Ping(t.Context()); err != nil {
+		t.Errorf("after the cancel: %v", err)
+	}
+}
+
+func TestARunningStatementCanBeCanceledAndOnlyWithItsKey(t *testing.T) {
+	w := newWorld(t)
+	conn := w.connect()
+	done := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(context.Background(), "select pg_sleep(30)")
+		done <- err
+	}()
+	w.journal.wait(t, audit.TypeIntent, 1)
+	time.Sleep(100 * time.Millisecond)
+	other := w.connect()
+	if other.PgConn().PID() == conn.PgConn().PID() {
+		t.Fatal("two sessions have one process number")
+	}
+	if err := conn.PgConn().CancelRequest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-done:
+		if state(err) != "57014" {
+			t.Errorf("%v, want 57014", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the cancel request did nothing")
+	}
+	if err := conn.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNothingIsHeldInsideATransactionThatHasWorked(t *testing.T) {
+	w := newWorld(t)
+	conn := w.connect()
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "select 1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "select 2 -- held", pgx.QueryExecModeExec); state(err) != "42501" || !strings.Contains(err.Error(), "transaction") {
+		t.Errorf("%v", err)
+	}
+	_ = tx.Rollback(t.Context())
+	tx, err = conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := tx.Exec(context.Background(), "select 3 -- held", pgx.QueryExecModeExec)
+		done <- err
+	}()
+	r := w.asks.await(t, 2)
+	w.asks.set(r.ID, access.StateApproved)
+	if err := <-done; err != nil {
+		t.Errorf("after BEGIN alone: %v", err)
+	}
+}
+
+func TestAKilledSessionEndsInTheMiddleOfAQuery(t *testing.T) {
+	w := newWorld(t)
+	for _, busy := range []bool{true, false} {
+		conn := w.connect()
+		done := make(chan error, 1)
+		before := len(w.journal.of(audit.TypeIntent))
+		if busy {
+			go func() {
+				_, err := conn.Exec(context.Background(), "select pg_sleep(30)")
+				done <- err
+			}()
+			w.journal.wait(t, audit.TypeIntent, before+1)
+			time.Sleep(50 * time.Millisecond)
+		}
+		for _, s := range w.gate.Sessions() {
+			s.Kill(errors.New("off-boarded"))
+		}
+		if !busy {
+			time.Sleep(50 * time.Millisecond)
+			_, err := conn.Exec(t.Context(), "select 1")
+			done <- err
+		}
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Error("a killed session went on")
+			}
+			if s := state(err); s != "57P01" && s != "57014" && s != "" {
+				t.Errorf("busy %v: %v", busy, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("a killed session went on")
+		}
+		for end := time.Now().Add(5 * time.Second); len(w.gate.Sessions()) > 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("a killed session is still there")
+			}
+		}
+	}
+}
+
+func TestACredentialThatExpiresEndsTheSession(t *testing.T) {
+	w := newWorld(t, func(c *Config, _ *Target) { c.Limits.Grace = 100 * time.Millisecond })
+	w.mu.Lock()
+	w.expires = time.Now().Add(1500 * time.Millisecond)
+	w.mu.Unlock()
+	conn := w.connect()
+	if err := conn.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	_, err := conn.Exec(t.Context(), "select pg_sleep(30)")
+	if err == nil || time.Since(began) > 20*time.Second {
+		t.Errorf("the session outlived its credential: %v", err)
+	}
+}
