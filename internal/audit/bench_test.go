@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // BenchmarkAppend is the hot path: each appender seals a request of 300 bytes, appends its intent and waits until that
@@ -17,6 +19,7 @@ func BenchmarkAppend(b *testing.B) {
 			var n atomic.Int64
 			b.ReportAllocs()
 			b.ResetTimer()
+			before := cpu(b)
 			var wg sync.WaitGroup
 			for a := range appenders {
 				wg.Go(func() {
@@ -36,9 +39,19 @@ func BenchmarkAppend(b *testing.B) {
 				})
 			}
 			wg.Wait()
+			b.ReportMetric(float64((cpu(b)-before).Microseconds())/float64(b.N), "cpu-µs/record")
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 		})
 	}
+}
+
+// cpu is the time that this process has spent on all cores.
+func cpu(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkBody is what taking down an answer costs.

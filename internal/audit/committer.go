@@ -78,8 +78,10 @@ func (l *Log) full() *batch {
 }
 
 func (l *Log) empty() *batch {
-	b, _ := l.batches.Get().(*batch)
-	if b == nil {
+	var b *batch
+	select {
+	case b = <-l.batches:
+	default:
 		b = &batch{}
 	}
 	l.groups++

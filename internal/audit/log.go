@@ -71,9 +71,9 @@ type Log struct {
 	closing   chan struct{}
 	committed chan struct{}
 
-	batches sync.Pool
-	scratch sync.Pool
-	idle    sync.Pool
+	batches chan *batch // to be filled again
+	scratch sync.Pool   // *[]byte
+	idle    sync.Pool   // *sealing
 
 	// Owned by the committer.
 	current *segment
@@ -88,6 +88,7 @@ func Open(ctx context.Context, opts Options) (*Log, error) {
 	l := &Log{
 		opts: opts, log: opts.Log, sealings: make(map[string]*sealing),
 		work: make(chan struct{}, 1), closing: make(chan struct{}), committed: make(chan struct{}),
+		batches: make(chan *batch, 4),
 		scratch: sync.Pool{New: func() any { return new([]byte) }}, idle: newIdle(),
 	}
 	l.room = sync.NewCond(&l.mu)
@@ -228,8 +229,12 @@ func (l *Log) unlock() {
 
 // recycle takes back a batch that nobody reads any more.
 func (l *Log) recycle(b *batch) {
-	if cap(b.buf) <= 2*hold {
-		l.batches.Put(b)
+	if cap(b.buf) > hold/4 {
+		return
+	}
+	select {
+	case l.batches <- b:
+	default:
 	}
 }
 

@@ -142,7 +142,7 @@ func Verify(ctx context.Context, dir string, opts VerifyOptions) (*Report, error
 
 // checkpoints reads all that was signed, in the order of size.
 func (v *verification) checkpoints() error {
-	before := uint64(0)
+	before, second := uint64(0), uint64(0)
 	keep := func(where string, ordered bool, msg []byte) {
 		c, err := ParseCheckpoint(msg, v.opts.Key)
 		if err != nil {
@@ -153,7 +153,7 @@ func (v *verification) checkpoints() error {
 			v.report.problem(Problem{Seq: c.Size, Where: where, What: fmt.Sprintf("checkpoint %d was signed after checkpoint %d", c.Size, before)})
 		}
 		if ordered {
-			before = c.Size
+			before, second = c.Size, before
 		}
 		v.report.Checkpoints++
 		v.report.Signed = max(v.report.Signed, c.Size)
@@ -169,8 +169,12 @@ func (v *verification) checkpoints() error {
 	msg, err := os.ReadFile(filepath.Join(v.tiles.dir, "checkpoint"))
 	switch {
 	case err == nil:
-		keep("published checkpoint", true, msg)
+		keep("published checkpoint", false, msg)
 		v.report.Checkpoints-- // it is in the history
+		// A crash, or reading while it is written, may find the last but one published.
+		if c, err := ParseCheckpoint(msg, v.opts.Key); err == nil && c.Size < second {
+			v.report.problem(Problem{Seq: c.Size, Where: "published checkpoint", What: fmt.Sprintf("is checkpoint %d, and checkpoint %d was signed since", c.Size, before)})
+		}
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	case v.report.Checkpoints > 0:
