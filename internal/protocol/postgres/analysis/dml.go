@@ -99,7 +99,11 @@ func (a *analysis) insert(s *pg.InsertStmt, q *query, sc *scope) {
 		act = a.onConflict(oc, it, given, sc)
 	}
 	a.write(rel, act, access.Attributes{Points: points})
-	a.returning(s.ReturningList, it, q, sc, act == access.Upsert)
+	known := int64(0)
+	if act == access.Upsert {
+		known = points
+	}
+	a.returning(s.ReturningList, it, q, sc, act == access.Upsert, known)
 }
 
 func into(rel *Relation, c *Column) string { return rel.schema + "." + rel.name + "." + c.Name }
@@ -226,7 +230,7 @@ func (a *analysis) update(s *pg.UpdateStmt, q *query, sc *scope) {
 	if others {
 		a.write(it.relation, access.Update, at)
 	}
-	a.returning(s.ReturningList, it, q, sc, true)
+	a.returning(s.ReturningList, it, q, sc, true, 0)
 }
 
 func (a *analysis) delete(s *pg.DeleteStmt, q *query, sc *scope) {
@@ -243,7 +247,7 @@ func (a *analysis) delete(s *pg.DeleteStmt, q *query, sc *scope) {
 		act = access.DeleteAll
 	}
 	a.write(it.relation, act, at)
-	a.returning(s.ReturningList, it, q, sc, true)
+	a.returning(s.ReturningList, it, q, sc, true, 0)
 }
 
 // reach are the attributes of a write that a condition narrows.
@@ -300,11 +304,12 @@ func (a *analysis) merge(s *pg.MergeStmt, q *query, sc *scope) {
 			a.unclear("MERGE holds an unknown action")
 		}
 	}
-	a.returning(s.ReturningList, it, q, sc, true)
+	a.returning(s.ReturningList, it, q, sc, true, 0)
 }
 
-// returning analyses RETURNING. Where the rows were there before, what comes back of them is read.
-func (a *analysis) returning(list []*pg.Node, it *item, q *query, sc *scope, reads bool) {
+// returning analyses RETURNING. Where the rows were there before, what comes back of them is read; points says how many
+// there can be, when that is known otherwise than by a key.
+func (a *analysis) returning(list []*pg.Node, it *item, q *query, sc *scope, reads bool, points int64) {
 	if len(list) == 0 {
 		return
 	}
@@ -321,6 +326,8 @@ func (a *analysis) returning(list []*pg.Node, it *item, q *query, sc *scope, rea
 	at := access.Attributes{Rows: access.Unbounded, Limit: access.Unbounded, Filter: it.read.filter(), FilterFields: it.read.filters, IDs: it.read.ids}
 	if n, ok := it.read.keyed(); ok {
 		act, at.Rows = access.Fetch, n
+	} else if points > 0 {
+		act, at.Rows = access.Fetch, points
 	}
 	a.eachRoot(it.relation, func(res access.Resource, _ string) {
 		a.add(access.Access{Action: act, Resource: res, Attributes: at})

@@ -229,6 +229,12 @@ func (a *analysis) cast(v value, t *pg.TypeName, sc *scope) value {
 	out := derived(v)
 	if dt != nil && !array {
 		out.typ = dt.oid
+		switch dt.name.name {
+		case "float8", "float4", "numeric":
+			if dt.name.schema == "pg_catalog" && len(t.Typmods) == 0 {
+				out.distance, out.distanceOrigin = v.distance, v.distanceOrigin
+			}
+		}
 	}
 	return out
 }
@@ -302,7 +308,32 @@ func (a *analysis) operator(e *pg.A_Expr, sc *scope) value {
 			return v
 		}
 	}
-	return derived(l, r)
+	out := derived(l, r)
+	if e.Kind == pg.A_Expr_Kind_AEXPR_OP && len(names) == 1 {
+		if d := l; shifted(names[0], e.Lexpr, e.Rexpr, &d, r) {
+			out.distance, out.distanceOrigin = d.distance, d.distanceOrigin
+		}
+	}
+	return out
+}
+
+// shifted reports whether an operator leaves a distance a distance that rounds as before: its sum or difference with a whole
+// number, and its product with -1. Any other number would, asked again and again, give the digits away that rounding hides.
+func shifted(op string, left, right *pg.Node, l *value, r value) bool {
+	if l.distance == nil {
+		*l, r, left, right = r, *l, right, left
+	}
+	if l.distance == nil || r.variable || len(r.from) > 0 {
+		return false
+	}
+	if right == nil || right.Node == nil {
+		return op == "-"
+	}
+	n, ok := right.GetAConst().GetVal().(*pg.A_Const_Ival)
+	if !ok {
+		return false
+	}
+	return op == "+" || op == "-" || op == "*" && n.Ival.GetIval() == -1
 }
 
 // operatorNamed checks that an operator, perhaps qualified, can only be one that computes.

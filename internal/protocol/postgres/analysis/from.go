@@ -187,8 +187,15 @@ func (a *analysis) alias(it *item, alias *pg.Alias) *item {
 	if alias.Aliasname != "" {
 		it.name, it.aliased = alias.Aliasname, true
 	}
-	if len(alias.Colnames) > 0 && it.unsure {
-		a.unclear("the columns that %q renames are not known", it.name)
+	if it.unsure {
+		// The first columns have these names, whatever they were called; there may be more.
+		it.columns = nil
+		for _, n := range a.names(alias.Colnames) {
+			v := it.all
+			v.variable = true
+			it.columns = append(it.columns, field{name: n, v: derived(v)})
+		}
+		return it
 	}
 	if len(alias.Colnames) > len(it.columns) {
 		a.missing("42P10", "table %q has %d columns available but %d columns specified", it.name, len(it.columns), len(alias.Colnames))

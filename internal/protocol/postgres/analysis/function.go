@@ -172,7 +172,7 @@ func (a *analysis) apply(schema, fn string, vs []value, sc *scope) value {
 			known = true
 			continue
 		}
-		if trustedExtensions[o.extension] && !untrustedNames[fn] {
+		if o.schema == "information_schema" || trustedExtensions[o.extension] && !untrustedNames[fn] {
 			known = true
 			isDistance = isDistance || o.extension == "vector" && distanceFunctions[fn]
 			continue

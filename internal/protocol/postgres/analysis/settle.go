@@ -165,7 +165,7 @@ func (a *analysis) emit(r *read, q *query, d demand) {
 		case at.Rows == access.Unbounded || r.knnLimit != access.Unbounded && r.knnLimit < at.Rows:
 			at.Rows = r.knnLimit
 		}
-	case d.driven && r.joinKeyed():
+	case d.driven && (r.joinKeyed() || len(r.joined) > 0 && (at.Rows != access.Unbounded || param > 0)):
 		act, at.Role = access.Fetch, join(d.role)
 	case d.driven && len(r.joined) > 0:
 		act, at.Role = access.Scroll, join(d.role)
