@@ -376,6 +376,10 @@ func TestTermsOfSeveralHoldsAreMergedToTheStrictest(t *testing.T) {
 	if h := d.Hold; h.Persons != 2 || h.Within != 5*time.Minute || h.Window != 2*time.Minute || fmt.Sprint(h.Groups) != "[V]" || fmt.Sprint(h.Exclude) != "[zoe]" {
 		t.Errorf("terms %+v, want %s of V, two persons, 5m", h, want)
 	}
+	turned := &access.Operation{Accesses: []access.Access{op.Accesses[1], op.Accesses[0]}}
+	if h := p.Decide(ana, turned, access.Context{Now: noon}).Hold; h.Rule != "w+x" || fmt.Sprint(h.Exclude) != "[zoe]" {
+		t.Errorf("terms in the other order %+v", h)
+	}
 	// A release of one half does not release the whole.
 	half := access.Context{Now: noon, Grant: &access.Grant{Request: "1", Digest: "d", Rule: "x", Persons: []string{"bo", "cy"}, Expires: noon.Add(time.Minute)}}
 	check(t, p.Decide(ana, op, half), access.Hold, access.CodeHeld, "w+x")
@@ -572,4 +576,67 @@ func TestManyDecideWhileThePolicyIsSwapped(t *testing.T) {
 		}
 	}
 	wg.Wait()
+}
+
+func TestACapIsNotLiftedByAStatementThatCapsSomethingElse(t *testing.T) {
+	p := parse(t, readers+`
+protect:
+  - {name: rows, limit: {rows: 10}}
+  - {name: k, limit: {top_k: 5}}
+  - {name: all, record: full}
+`)
+	if o := p.Decide(person("a", "R"), one(access.Search, items), access.Context{}).Obligations; o.Rows != 10 || o.TopK != 5 || o.Record != access.LevelFull {
+		t.Errorf("rows %d, top_k %d, record %q", o.Rows, o.TopK, o.Record)
+	}
+}
+
+func TestAGrantOfAllVectorsDoesNotOpenThoseThatAreWithheld(t *testing.T) {
+	p := parse(t, readers+`
+protect:
+  - {name: open, vectors: allow}
+  - {name: shut, vectors: withhold, on: [products/public/items]}
+`)
+	g := p.Decide(person("a", "R"), one(access.Search, items), access.Context{}).Obligations.Protection
+	if got := g.Field(items, "embedding", true); got.Rule != "shut" {
+		t.Errorf("withheld vectors are treated as %+v", got)
+	}
+	if got := g.Field(access.Resource{Target: "products", Namespace: "public", Collection: "other"}, "embedding", true); got.Mask != access.MaskNone {
+		t.Errorf("granted vectors are treated as %+v", got)
+	}
+}
+
+func TestWhoIsExceptedIsNotMeant(t *testing.T) {
+	p := parse(t, `
+allow:
+  - {name: a, who: {groups: [R], except: {groups: [X], kind: person}}, can: [search], on: [products/**]}
+  - {name: b, who: {except: {persons: [bo]}}, can: [fetch], on: [products/**]}
+deny:
+  - {name: d, except: {groups: [R]}, can: [search], on: [products/**]}
+`)
+	check(t, p.Decide(person("ana", "R"), one(access.Search, items), access.Context{}), access.Allow, access.CodeAllowed, "a")
+	check(t, p.Decide(person("ana", "R", "X"), one(access.Search, items), access.Context{}), access.Deny, access.CodeNoRule, "")
+	check(t, p.Decide(person("ana"), one(access.Search, items), access.Context{}), access.Deny, access.CodeDenied, "d")
+	check(t, p.Decide(person("ana"), one(access.Fetch, items), access.Context{}), access.Allow, access.CodeAllowed, "b")
+	check(t, p.Decide(person("bo"), one(access.Fetch, items), access.Context{}), access.Deny, access.CodeNoRule, "")
+	bot := &access.Subject{ID: "ci:x", Kind: access.Workload, Person: "bo", Owner: "bo"}
+	check(t, p.Decide(bot, one(access.Fetch, items), access.Context{}), access.Deny, access.CodeNoRule, "")
+}
+
+func TestTheQuickStartDecidesAsItsCasesSay(t *testing.T) {
+	suite, err := LoadSuite("../../examples/policy/quickstart_test.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Load(suite.Policy, Options{Tickets: suite.Tickets(), Targets: []string{"products"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.File() != suite.Policy || len(p.Text()) == 0 {
+		t.Errorf("the policy says that it was read from %q", p.File())
+	}
+	for _, r := range suite.Run(p) {
+		if r.Differences != nil {
+			t.Errorf("%s %s: %s\n%s", r.Case.Position, r.Case.Name, strings.Join(r.Differences, "; "), r.Decision.Reason.Sentence)
+		}
+	}
 }
