@@ -19,7 +19,7 @@ func newTokenCommand(env *Env) *cobra.Command {
 		Use:   "token",
 		Short: "Print a short-lived token to use as a password",
 		Long: `Exchange your sign-in, or the ID token of a CI job, for a short-lived token of the gateway, and print it and nothing else.
-It can be narrower than you are: for some actions (--scope), for one target (--target), with a change ticket (--ticket).
+It can be narrower than you are: for reading only (--scope read), for one target (--target), with a change ticket (--ticket).
 
 With --secret, print a name and a password for clients that can only sign in by SCRAM, each on its own line.`,
 		Example: `  psql "host=gw port=6432 dbname=products user=me password=$(vecgate token)"
@@ -53,7 +53,7 @@ With --secret, print a name and a password for clients that can only sign in by 
 	}
 	where.flags(cmd)
 	cmd.Flags().StringVar(&ask.Ticket, "ticket", "", "change ticket to attach to everything that is done with the token")
-	cmd.Flags().StringSliceVar(&ask.Scopes, "scope", nil, "duty or action that the token is good for, such as read (default: all that you may)")
+	cmd.Flags().StringSliceVar(&ask.Scopes, "scope", nil, "what the token is good for: read, write, approve, audit or operate (default: all that you may)")
 	cmd.Flags().StringSliceVar(&ask.Targets, "target", nil, "target that the token is good for (default: all)")
 	cmd.Flags().DurationVar(&ask.Lifetime, "ttl", 0, "how long the token lives (default: as the gateway says)")
 	cmd.Flags().BoolVar(&ask.Secret, "secret", false, "print a name and a password for SCRAM instead")

@@ -216,6 +216,9 @@ func TestStoreThatFailsLetsNobodyIn(t *testing.T) {
 func TestRevokedTokenOpensNothing(t *testing.T) {
 	w := newWorld(t)
 	one, other := w.minted(w.person("alice")), w.minted(w.person("alice"))
+	var ended []string
+	w.reg.Ended = func(credential string) { ended = append(ended, credential) }
+	credential := w.subject(one).Credential
 	if status, out := w.post("/revoke", url.Values{"token": {one}}); status != http.StatusOK {
 		t.Fatalf("revoke answered %d %v", status, out)
 	}
@@ -224,6 +227,9 @@ func TestRevokedTokenOpensNothing(t *testing.T) {
 	// RFC 7009 section 2.2: what opens nothing anyway is revoked as well as it can be.
 	if status, _ := w.post("/revoke", url.Values{"token": {"rubbish"}}); status != http.StatusOK {
 		t.Errorf("revoking rubbish answered %d", status)
+	}
+	if !slices.Equal(ended, []string{credential}) {
+		t.Errorf("live sessions were told of %v, want %s", ended, credential)
 	}
 }
 
@@ -361,4 +367,88 @@ func TestWhoamiShowsTheSubject(t *testing.T) {
 			t.Errorf("whoami with %d headers answered %d, want 401", len(headers), status)
 		}
 	}
+}
+
+func TestMintedCredentialsFollowTheConfiguration(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	raw := w.minted(w.job("train", "s1"))
+	_, out := w.exchange(w.job("train", "s1"), "requested_token_type", identity.TypeSecret)
+	name := out["username"].(string)
+	sources := w.opts.Sources
+	sources.Persons = []identity.Person{{Name: "bob", Owns: []string{"ci:*"}}}
+	if err := w.reg.Reload(sources); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.subject(raw); s.Person != "bob" || s.Owner != "bob" {
+		t.Errorf("a job that bob owns now counts as %q", s.Person)
+	}
+	if s, err := w.reg.SecretSubject(ctx, name); err != nil || s.Person != "bob" {
+		t.Errorf("secret of a job that bob owns now: %+v, %v", s, err)
+	}
+	sources.Providers = sources.Providers[:1]
+	if err := w.reg.Reload(sources); err != nil {
+		t.Fatal(err)
+	}
+	w.refused(raw, access.CodeExpired, "on the word of ci, which this gateway no longer takes")
+	s, err := w.reg.SecretSubject(ctx, name)
+	checkRefusal(t, s, err, "", access.CodeExpired, "no longer takes")
+}
+
+func TestReloadIsAllOrNothing(t *testing.T) {
+	w := newWorld(t)
+	raw := w.person("alice")
+	bad := identity.Sources{
+		Providers: []oidc.Config{{Name: "corp", Issuer: "http://example.com"}, {Name: "corp", Issuer: "https://example.com", Audiences: []string{"x"}}},
+		Persons:   []identity.Person{{Name: "a:b"}},
+	}
+	err := w.reg.Reload(bad)
+	for _, want := range []string{"providers[0].issuer: ", "providers[0].audiences: ", `providers[1].name: "corp" is listed twice`, "persons[0].person: "} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Reload: %v, want %q", err, want)
+		}
+	}
+	w.subject(raw)
+	if err := identity.Check(bad); err == nil {
+		t.Error("Check found nothing")
+	}
+	// Keys survive a reload, also while the provider is down.
+	if err := w.idp.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.reg.Reload(w.opts.Sources); err != nil {
+		t.Fatal(err)
+	}
+	w.subject(raw)
+}
+
+func TestDiscoveryNamesTheProviderOfPeople(t *testing.T) {
+	w := newWorld(t)
+	address, scope := w.reg.Discovery()
+	if address != w.idp.Issuer("corp")+"/.well-known/openid-configuration" || !strings.Contains(scope, "openid") {
+		t.Errorf("Discovery = %q, %q", address, scope)
+	}
+}
+
+func TestConsoleTakesOnlyTheAnswerToItsOwnSignIn(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	raw := w.ask("corp", "/dev/token", "id_token", url.Values{"user": {"alice"}, "client_id": {"other-app"}, "nonce": {"n-1"}})
+	s, err := w.reg.Console(ctx, "corp", raw, "other-app", "n-1")
+	if err != nil || s.Person != "alice" || s.Method != "console" {
+		t.Errorf("Console: %+v, %v", s, err)
+	}
+	for name, c := range map[string][3]string{
+		"another nonce": {"corp", "other-app", "n-2"}, "another client": {"corp", "vecgate-cli", "n-1"}, "no nonce": {"corp", "other-app", ""},
+		"no audience": {"corp", "", "n-1"}, "another provider": {"ci", "other-app", "n-1"}, "no provider": {"x", "other-app", "n-1"},
+	} {
+		if s, err := w.reg.Console(ctx, c[0], raw, c[1], c[2]); err == nil {
+			t.Errorf("%s: accepted as %s", name, s.ID)
+		}
+	}
+	if err := w.reg.Suspend(ctx, identity.Suspension{Who: "corp:alice"}); err != nil {
+		t.Fatal(err)
+	}
+	s, err = w.reg.Console(ctx, "corp", raw, "other-app", "n-1")
+	checkRefusal(t, s, err, raw, access.CodeExpired, "was suspended")
 }

@@ -100,9 +100,13 @@ func (r *Registry) revoke(w http.ResponseWriter, q *http.Request) {
 		oauthError(w, http.StatusBadRequest, "invalid_request", "field token is missing")
 		return
 	}
-	if err := r.tokens.Revoke(q.Context(), q.PostForm.Get("token")); err != nil {
+	credential, err := r.tokens.Revoke(q.Context(), q.PostForm.Get("token"))
+	if err != nil {
 		r.refuse(w, r.told(q, err))
 		return
+	}
+	if credential != "" && r.Ended != nil {
+		r.Ended(credential)
 	}
 	reply(w, http.StatusOK, struct{}{})
 }

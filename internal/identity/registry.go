@@ -44,6 +44,9 @@ type Options struct {
 type Registry struct {
 	// CutOff is told of every suspension, to end what is live. It may be nil.
 	CutOff func(Suspension)
+	// Ended is told of every credential that was revoked, as Subject.Credential names it, to end what is live. It may be
+	// nil.
+	Ended func(credential string)
 	// SignedIn and Refused are told how every exchange of a token ended, to write it down; what SignedIn returns as an
 	// error refuses the exchange. Either may be nil.
 	SignedIn func(ctx context.Context, s *access.Subject, client string) error
@@ -180,7 +183,7 @@ func (r *Registry) token(ctx context.Context, raw string, direct bool) (*access.
 		if err != nil {
 			return nil, err
 		}
-		return r.admit(ctx, s)
+		return r.again(ctx, s)
 	}
 	s, err := r.provider(ctx, raw, issuer, direct)
 	if err != nil {
@@ -286,7 +289,30 @@ func (r *Registry) SecretSubject(ctx context.Context, name string) (*access.Subj
 	if err != nil {
 		return nil, err
 	}
+	return r.again(ctx, s)
+}
+
+// again admits a subject that was verified when its credential was minted: whoever vouched for it must still be
+// believed, and who counts as which person is as the configuration says now.
+func (r *Registry) again(ctx context.Context, s *access.Subject) (*access.Subject, error) {
+	live := r.live.Load()
+	for one := s; one != nil; one = one.Actor {
+		if !live.knows(one.Provider) {
+			return nil, &access.Refusal{
+				Code: access.CodeExpired, Message: fmt.Sprintf("the credential of %s was made on the word of %s, which this gateway no longer takes", one.Display(), one.Provider),
+				Hint: "sign in again: vecgate login",
+			}
+		}
+		if err := live.persons.resolve(one); err != nil {
+			return nil, &access.Refusal{Code: access.CodeIdentity, Message: "credential not accepted: its owner is not clear", Hint: "the operator's log has the details", Err: err}
+		}
+	}
 	return r.admit(ctx, s)
+}
+
+func (s *sources) knows(provider string) bool {
+	return slices.ContainsFunc(s.providers, func(p *oidc.Provider) bool { return p.Name == provider }) ||
+		slices.ContainsFunc(s.certificates, func(a *certificate.Authority) bool { return a.Name == provider })
 }
 
 // Console verifies an ID token that the gateway's own console obtained: of that provider, for that client, answering

@@ -300,17 +300,17 @@ func (m *Minter) Verify(ctx context.Context, raw string) (*access.Subject, error
 	return s, nil
 }
 
-// Revoke ends a token of this gateway before its time. Whoever holds a token may end it.
-func (m *Minter) Revoke(ctx context.Context, raw string) error {
+// Revoke ends a token of this gateway before its time, and says which credential that was: none for what opened nothing
+// anyway (RFC 7009 section 2.2). Whoever holds a token may end it.
+func (m *Minter) Revoke(ctx context.Context, raw string) (credential string, err error) {
 	s, err := m.Verify(ctx, raw)
 	if err != nil {
-		var r *access.Refusal
-		if errors.As(err, &r) {
-			return nil // it opens nothing: RFC 7009 section 2.2
+		if _, no := errors.AsType[*access.Refusal](err); no {
+			return "", nil
 		}
-		return err
+		return "", err
 	}
-	return m.Revocations.RevokeToken(ctx, strings.TrimPrefix(s.Credential, ownPrefix), s.Expires.Add(skew))
+	return s.Credential, m.Revocations.RevokeToken(ctx, strings.TrimPrefix(s.Credential, ownPrefix), s.Expires.Add(skew))
 }
 
 // JWKS is the public keys, for whoever wants to check a token of the gateway.
