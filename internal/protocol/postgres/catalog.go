@@ -22,6 +22,7 @@ type target struct {
 	probed   sync.Map // credentials that were found to be plain
 
 	snapshot atomic.Pointer[snapshot]
+	reread   atomic.Int64 // when a client last made us read it, in Unix nanoseconds
 
 	mu   sync.Mutex // of loading
 	conn *pgx.Conn  // guarded by mu

@@ -211,8 +211,9 @@ func (x *exchange) analyze(text string) *analysis.Plan {
 		if st.Missing == "" {
 			continue
 		}
-		if again := x.s.reread(); again {
-			return t.analyzer.Analyze(text, t.current().catalog)
+		x.s.reread()
+		if now := t.current().catalog; now.Epoch != plan.Epoch { // by us or by somebody else
+			return t.analyzer.Analyze(text, now)
 		}
 		break
 	}

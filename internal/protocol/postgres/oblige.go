@@ -20,13 +20,9 @@ func (x *exchange) Oblige(o *access.Obligations) error {
 			return err
 		}
 	}
-	masked := 0
 	for i := range x.runs {
 		if t := x.runs[i].treatment; t != nil {
 			x.redact = x.redact || t.Redact
-			if t.Columns != nil {
-				masked++
-			}
 		}
 	}
 	// What is only prepared or described must be possible too, and says what its rows will look like.
@@ -38,13 +34,18 @@ func (x *exchange) Oblige(o *access.Obligations) error {
 		if st := about.statement(); st != nil {
 			t, refusal := st.Oblige(o.Protection)
 			if refusal != nil {
-				return refusal
+				return own(refusal)
 			}
 			x.redact = x.redact || t.Redact
 		}
 	}
-	_ = masked
 	return nil
+}
+
+// own is a copy of a refusal that analysis keeps and gives to others too; the gate writes into it.
+func own(r *access.Refusal) *access.Refusal {
+	c := *r
+	return &c
 }
 
 func (x *exchange) obligeRun(e *execution, o *access.Obligations) error {
@@ -54,12 +55,12 @@ func (x *exchange) obligeRun(e *execution, o *access.Obligations) error {
 	}
 	if e.statement != st { // EXECUTE, FETCH: what stands in the text, besides what its name stands for
 		if _, refusal := e.statement.Oblige(o.Protection); refusal != nil {
-			return refusal
+			return own(refusal)
 		}
 	}
 	t, refusal := st.Oblige(o.Protection)
 	if refusal != nil {
-		return refusal
+		return own(refusal)
 	}
 	e.treatment = t
 	if n := promised(st); n >= 0 && (!e.promised || n < e.cap) {

@@ -525,14 +525,16 @@ func (x *exchange) readyForQuery(ctx context.Context, st *step, body []byte, tot
 
 // reread reads the catalog again because a text names what it does not know; at most once in a while, since anybody can
 // name what does not exist.
-func (s *session) reread() bool {
+func (s *session) reread() {
 	t := s.target
-	now := t.current()
-	if time.Since(now.loaded) < rereadAfter {
-		return false
+	now := time.Now()
+	last := t.reread.Load()
+	if now.UnixNano()-last < int64(rereadAfter) || !t.reread.CompareAndSwap(last, now.UnixNano()) {
+		return
 	}
-	next, err := t.refresh(context.Background(), time.Now())
-	return err == nil && next.catalog.Epoch != now.catalog.Epoch
+	if _, err := t.refresh(context.Background(), now); err != nil {
+		s.log.Error("read catalog", "target", t.name, "error", err)
+	}
 }
 
 const rereadAfter = 250 * time.Millisecond

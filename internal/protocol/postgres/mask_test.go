@@ -1,0 +1,229 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/audit"
+)
+
+// analyzed is a world whose statements are understood, with a policy that allows everything under the obligations.
+func analyzed(t testing.TB, o access.Obligations, setup ...string) *world {
+	w := newWorld(t, func(c *Config, _ *Target) { c.NewAnalyzer = nil })
+	admin := w.db.App.Connect(t)
+	for _, statement := range append([]string{
+		"create table customers (id int primary key, name text, email text not null, born date)",
+		"insert into customers select i, 'name' || i, 'secret' || i || '@example.com', '1980-01-01'::date + i from generate_series(1, 500) i",
+	}, setup...) {
+		if _, err := admin.Exec(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	w.rule(func(_ *access.Subject, op *access.Operation, _ access.Context) access.Decision {
+		if op.Unclear != "" {
+			return access.Decision{Effect: access.Deny, Reason: access.Reason{Code: access.CodeUnclear, Sentence: op.Unclear}}
+		}
+		return access.Decision{Effect: access.Allow, Obligations: o}
+	})
+	return w
+}
+
+func emails(mask access.Mask) access.Obligations {
+	return access.Obligations{Protection: &access.Protection{ID: 1, Fields: []access.FieldRule{
+		{Pattern: "products/public/customers.email", Treatment: access.Treatment{Mask: mask, Rule: "personal-data"}},
+	}}}
+}
+
+func TestMaskedColumnsAreMaskedOnEveryWay(t *testing.T) {
+	w := analyzed(t, emails(access.MaskRedact))
+	conn := w.connect()
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec, pgx.QueryExecModeDescribeExec, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeCacheStatement} {
+		for range 2 { // the second time a client may not ask for the description again
+			var id int
+			var name, email string
+			if err := conn.QueryRow(t.Context(), "select id, name, email from customers where id = $1", mode, 7).Scan(&id, &name, &email); err != nil {
+				t.Fatalf("%v: %v", mode, err)
+			}
+			if id != 7 || name != "name7" || email != "[redacted]" {
+				t.Errorf("%v: %d %q %q", mode, id, name, email)
+			}
+		}
+	}
+	for _, text := range []string{
+		"begin; declare c cursor for select email from customers; fetch 3 from c; commit",
+		"prepare p as select email from customers limit 2; execute p",
+		"select id from customers limit 1; select email from customers limit 2; select name from customers limit 1",
+		"insert into customers values (1001, 'n', 'secret1001@example.com', null) returning email",
+		"with x as (select * from customers) select x.* from x limit 3",
+	} {
+		results, err := conn.PgConn().Exec(t.Context(), text).ReadAll()
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		hidden := 0
+		for _, r := range results {
+			for _, row := range r.Rows {
+				for _, cell := range row {
+					if strings.Contains(string(cell), "secret") {
+						t.Errorf("%s: %q", text, cell)
+					}
+					if string(cell) == "[redacted]" {
+						hidden++
+					}
+				}
+			}
+		}
+		if hidden == 0 {
+			t.Errorf("%s: nothing came back masked", text)
+		}
+	}
+	for _, text := range []string{
+		"select upper(email) from customers", "select id from customers where email like 's%'", "copy customers to stdout",
+		"select email::int from customers", "select max(email) from customers", "select customers from customers", "create table x as select email from customers",
+	} {
+		if _, err := conn.PgConn().Exec(t.Context(), text).ReadAll(); state(err) != "42501" {
+			t.Errorf("%s: %v, want 42501", text, err)
+		}
+	}
+	_, err := conn.Exec(t.Context(), "insert into customers values (7, 'n', 'secret7@example.com', null)")
+	if state(err) != "23505" || strings.Contains(err.Error(), "(7)") {
+		t.Errorf("error: %v", err)
+	}
+	if strings.Contains(string(w.journal.answers), "secret7@") {
+		t.Error("the tape of what the client got has what the client did not get")
+	}
+}
+
+func TestPortalsAndSuspensionKeepTheirMasks(t *testing.T) {
+	w := analyzed(t, emails(access.MaskRedact))
+	r := dialRaw(t, w.dsn())
+	r.send(query("begin"))
+	r.until('Z', 1)
+	r.send(parse("s", "select email, id from customers order by id") + bind("p", "s", true) + execute("p", 2) + syncing())
+	first := r.until('Z', 1)
+	r.send(execute("p", 2) + flushing())
+	second := r.until('s', 1)
+	r.send(syncing())
+	second = append(second, r.until('Z', 1)...)
+	for _, answer := range []string{string(first), string(second)} {
+		if strings.Count(answer, "[redacted]") != 2 || strings.Contains(answer, "secret") {
+			t.Errorf("%s", show([]byte(answer)))
+		}
+	}
+}
+
+func TestAnswersThatAreLongerThanAllowedAreCut(t *testing.T) {
+	o := emails(access.MaskRedact)
+	o.Rows = 100
+	w := analyzed(t, o)
+	conn := w.connect()
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec, pgx.QueryExecModeCacheStatement} {
+		for _, inTransaction := range []bool{false, true} {
+			if inTransaction {
+				if _, err := conn.Exec(t.Context(), "begin"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			rows, err := conn.Query(t.Context(), "select id, email from customers", mode)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for rows.Next() {
+				n++
+			}
+			if n != 100 || state(rows.Err()) != "54000" {
+				t.Errorf("%v: %d rows, then %v", mode, n, rows.Err())
+			}
+			want := byte('I')
+			if inTransaction {
+				want = 'E'
+			}
+			if got := conn.PgConn().TxStatus(); got != want {
+				t.Errorf("%v: status %c, want %c", mode, got, want)
+			}
+			if inTransaction {
+				if _, err := conn.Exec(t.Context(), "select 1"); state(err) != "25P02" {
+					t.Errorf("%v: in a transaction whose answer was cut: %v", mode, err)
+				}
+				if _, err := conn.Exec(t.Context(), "rollback"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var one int
+			if err := conn.QueryRow(t.Context(), "select 1").Scan(&one); err != nil {
+				t.Fatalf("%v: after the cut: %v", mode, err)
+			}
+		}
+		if _, err := conn.Exec(t.Context(), "select id from customers limit 101", mode); state(err) != "54000" {
+			t.Errorf("%v: a LIMIT above the cap: %v", mode, err)
+		}
+		if _, err := conn.Exec(t.Context(), "select id from customers limit 100", mode); err != nil {
+			t.Errorf("%v: a LIMIT at the cap: %v", mode, err)
+		}
+	}
+	if _, err := conn.Exec(t.Context(), "select id from customers limit $1", pgx.QueryExecModeExec, 101); state(err) != "54000" {
+		t.Errorf("a LIMIT by parameter: %v", err)
+	}
+	// A cursor is one answer, however often it is asked.
+	if _, err := conn.Exec(t.Context(), "begin; declare c cursor for select id from customers"); err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for range 5 {
+		tag, err := conn.Exec(t.Context(), "fetch 40 from c")
+		if err != nil {
+			if state(err) != "54000" {
+				t.Error(err)
+			}
+			break
+		}
+		total += int(tag.RowsAffected())
+	}
+	if total != 80 {
+		t.Errorf("%d rows in whole fetches, want 80", total)
+	}
+	for _, r := range w.journal.of(audit.TypeOutcome) {
+		if r.Rows > 100 {
+			t.Errorf("outcome: %+v", r)
+		}
+	}
+}
+
+func TestChangedTablesAreSeenAtOnce(t *testing.T) {
+	w := analyzed(t, emails(access.MaskRedact))
+	conn := w.connect()
+	ctx := context.Background()
+	for _, text := range []string{"create table fresh (a int)", "insert into fresh values (1)", "select a from fresh", "alter table fresh add b text", "select b from fresh", "drop table fresh"} {
+		if _, err := conn.Exec(ctx, text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if _, err := conn.Exec(ctx, "select a from fresh"); state(err) != "42P01" {
+		t.Errorf("a dropped table: %v", err)
+	}
+	if _, err := conn.Exec(ctx, "select nonsense from customers"); state(err) != "42703" {
+		t.Errorf("no column: %v", err)
+	}
+	if _, err := conn.Exec(ctx, "selekt 1"); state(err) != "42601" {
+		t.Errorf("no SQL: %v", err)
+	}
+	// Changed behind the gateway's back.
+	admin := w.db.App.Connect(t)
+	if _, err := admin.Exec(ctx, "create table behind (a int)"); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		_, err := conn.Exec(ctx, "select a from behind")
+		if err == nil {
+			break
+		}
+		if state(err) != "42P01" || t.Context().Err() != nil {
+			t.Fatal(err)
+		}
+	}
+}
