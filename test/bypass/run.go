@@ -115,17 +115,20 @@ func (j *judge) try(t *testing.T, a attack, keep bool) {
 		if answers[world], err = j.send(ctx, world, a, keep); err != nil {
 			t.Fatalf("world %d: %v", world, err)
 		}
+		if j.way.Straight && len(answers[world].found) > 0 {
+			return // one world is proof enough
+		}
 	}
 	differs := answers[0].essence != answers[1].essence
 	if j.way.Straight {
-		if a.Proof == Leaks && !differs && len(answers[0].found) == 0 && len(answers[1].found) == 0 {
+		if a.Proof == Leaks && !differs {
 			t.Errorf("this is no attack: PostgreSQL itself shows nothing\n%s", answers[0].essence)
 		}
 		return
 	}
 	for world, got := range answers {
-		for _, what := range got.found {
-			t.Errorf("world %d: the client got the %s\n%s", world, what, got.essence)
+		if len(got.found) > 0 {
+			t.Errorf("world %d: the client got the %s\n%s", world, strings.Join(got.found, ", the "), got.essence)
 		}
 		switch {
 		case a.Through == Refused && len(got.errors) == 0 && !got.closed:
@@ -154,12 +157,18 @@ func (j *judge) send(ctx context.Context, world int, a attack, keep bool) (answe
 	j.kept[world] = nil
 	var got answer
 	status := byte('I')
+	var before reply
 	for _, step := range a.steps {
+		if step.Next != nil {
+			values, _ := before.cells()
+			step.Send = step.Next(string(values))
+		}
 		r, err := s.do(ctx, step)
 		if err != nil {
 			s.close()
 			return got, err
 		}
+		before = r
 		j.add(&got, world, r)
 		if got.closed = r.closed; r.closed {
 			break

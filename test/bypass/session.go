@@ -28,6 +28,8 @@ type Step struct {
 	Send  []byte
 	Ready int
 	Label string // for people
+	// Next makes what to send of the values in the answer to the step before.
+	Next func(values string) []byte
 }
 
 // A reply is what came back for a step.

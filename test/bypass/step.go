@@ -9,33 +9,33 @@ import (
 
 // simple sends a text as a simple query.
 func simple(sql string) Step {
-	return Step{encode(&pgproto3.Query{String: sql}), 1, sql}
+	return Step{Send: encode(&pgproto3.Query{String: sql}), Ready: 1, Label: sql}
 }
 
 // extended sends a statement by the extended protocol, with the unnamed statement and portal, and results in format.
 func extended(format int16, sql string, params ...string) Step {
-	return Step{encode(&pgproto3.Parse{Query: sql}, bind("", "", format, params), &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Sync{}), 1, sql}
+	return Step{Send: encode(&pgproto3.Parse{Query: sql}, bind("", "", format, params), &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Sync{}), Ready: 1, Label: sql}
 }
 
 // parse makes a named statement and describes it.
 func parse(name, sql string) Step {
-	return Step{encode(&pgproto3.Parse{Name: name, Query: sql}, &pgproto3.Describe{ObjectType: 'S', Name: name}, &pgproto3.Sync{}), 1, "Parse " + sql}
+	return Step{Send: encode(&pgproto3.Parse{Name: name, Query: sql}, &pgproto3.Describe{ObjectType: 'S', Name: name}, &pgproto3.Sync{}), Ready: 1, Label: "Parse " + sql}
 }
 
 // execute runs a named statement without describing it, as a client does that knows its columns.
 func execute(name string, format int16, params ...string) Step {
-	return Step{encode(bind("", name, format, params), &pgproto3.Execute{}, &pgproto3.Sync{}), 1, "Execute " + name}
+	return Step{Send: encode(bind("", name, format, params), &pgproto3.Execute{}, &pgproto3.Sync{}), Ready: 1, Label: "Execute " + name}
 }
 
 // send sends messages of which the last ones make the server say ready so many times.
 func send(label string, ready int, messages ...pgproto3.FrontendMessage) Step {
-	return Step{encode(messages...), ready, label}
+	return Step{Send: encode(messages...), Ready: ready, Label: label}
 }
 
 // raw sends one message whose bytes pgproto3 would not make.
 func raw(label string, kind byte, body string) Step {
 	out := binary.BigEndian.AppendUint32([]byte{kind}, uint32(len(body)+4))
-	return Step{append(out, body...), 1, label}
+	return Step{Send: append(out, body...), Ready: 1, Label: label}
 }
 
 func bind(portal, name string, format int16, params []string) *pgproto3.Bind {

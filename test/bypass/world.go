@@ -91,7 +91,10 @@ var setup = []string{
 	`CREATE DOMAIN talkative AS text CHECK (valid(VALUE))`,
 	`CREATE FUNCTION on_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note := (SELECT email FROM public.customers ORDER BY id LIMIT 1); RETURN NEW; END $$`,
 	`CREATE TABLE triggered (id bigint, note text)`,
-	`CREATE TRIGGER talk BEFORE INSERT ON triggered FOR EACH ROW EXECUTE FUNCTION on_write()`,
+	`INSERT INTO triggered VALUES (1, 'x')`,
+	// What an administrator's trigger writes into an open column is open; what it says aside is not.
+	`CREATE FUNCTION tell_on_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM tell(); IF TG_OP = 'UPDATE' THEN RAISE EXCEPTION '%', email_of(1); END IF; RETURN NEW; END $$`,
+	`CREATE TRIGGER talk BEFORE INSERT OR UPDATE ON triggered FOR EACH ROW EXECUTE FUNCTION tell_on_write()`,
 	`CREATE TABLE ruled (id bigint, note text)`,
 	`CREATE RULE talk AS ON INSERT TO ruled DO ALSO SELECT email FROM public.customers`,
 	`CREATE SCHEMA evil`,
