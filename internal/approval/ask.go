@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,16 +13,24 @@ import (
 )
 
 const (
-	maxText       = 64 << 10 // of what will run, for people to read; the digest binds all of it
-	maxAccesses   = 256
-	defaultWithin = 15 * time.Minute
-	defaultOpen   = 20
+	maxText          = 64 << 10 // of what will run, for people to read; the digest binds all of it
+	maxAccesses      = 256
+	defaultWithin    = 15 * time.Minute
+	defaultOpen      = 20
+	defaultOpenInAll = 1000
 )
 
 // Ask implements gate.Approvals: it files a request, or finds the one that asks for exactly the same.
 func (d *Desk) Ask(ctx context.Context, ask access.Ask) (access.Request, error) {
 	if ask.Digest == "" || ask.Subject == nil || ask.Operation == nil {
 		return access.Request{}, errors.New("ask: who, what and its digest are needed")
+	}
+	if len(ask.Terms.Groups) == 0 {
+		return access.Request{}, &access.Refusal{
+			Code: access.CodeDenied, Rule: ask.Terms.Rule,
+			Message: fmt.Sprintf("rule %s holds this until persons release it, and names nobody who may", ask.Terms.Rule),
+			Hint:    "ask the operator to name approvers in the policy",
+		}
 	}
 	unlock, err := d.lock(ctx)
 	if err != nil {
@@ -46,20 +55,8 @@ func (d *Desk) Ask(ctx context.Context, ask access.Ask) (access.Request, error) 
 	}
 
 	// 2. Nobody may bury the people who decide under requests.
-	limit := d.OpenPerSubject
-	if limit == 0 {
-		limit = defaultOpen
-	}
-	open, err := d.Store.CountOpen(ctx, ask.Subject.ID)
-	if err != nil {
-		return access.Request{}, fmt.Errorf("count open requests of %s: %w", ask.Subject.ID, err)
-	}
-	if open >= limit {
-		return access.Request{}, &access.Refusal{
-			Code: access.CodeLimit, Rule: ask.Terms.Rule,
-			Message: fmt.Sprintf("%s has %d requests waiting for a decision, and no more may wait", ask.Subject.Display(), open),
-			Hint:    "wait until some are decided or have expired, or take them back",
-		}
+	if err := d.tooMany(ctx, ask); err != nil {
+		return access.Request{}, err
 	}
 
 	// 3. Write it down, then file it.
@@ -87,6 +84,30 @@ func (d *Desk) Ask(ctx context.Context, ask access.Ask) (access.Request, error) 
 	}
 	d.tell(r)
 	return r, nil
+}
+
+// tooMany says whether the subject, or all subjects together, have as many requests open as may be.
+func (d *Desk) tooMany(ctx context.Context, ask access.Ask) error {
+	for _, c := range []struct {
+		whose, words string
+		limit        int
+	}{
+		{ask.Subject.ID, ask.Subject.Display() + " has", cmp.Or(d.OpenPerSubject, defaultOpen)},
+		{"", "all subjects together have", cmp.Or(d.OpenInAll, defaultOpenInAll)},
+	} {
+		open, err := d.Store.CountOpen(ctx, c.whose)
+		if err != nil {
+			return fmt.Errorf("count open requests: %w", err)
+		}
+		if open >= c.limit {
+			return &access.Refusal{
+				Code: access.CodeLimit, Rule: ask.Terms.Rule,
+				Message: fmt.Sprintf("%s %d requests waiting for a decision, and no more may wait", c.words, open),
+				Hint:    "wait until some are decided or have expired, or take them back",
+			}
+		}
+	}
+	return nil
 }
 
 func newRequest(ask access.Ask, now time.Time) access.Request {

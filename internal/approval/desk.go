@@ -41,7 +41,7 @@ type Store interface {
 	Update(ctx context.Context, r access.Request, was Version) error
 	// List returns requests, newest first.
 	List(context.Context, Filter) ([]access.Request, error)
-	// CountOpen counts the open requests of a subject.
+	// CountOpen counts the open requests of a subject, of all subjects when it is empty.
 	CountOpen(ctx context.Context, subject string) (int, error)
 	// Due returns the IDs of open and approved requests that expire at or before the time, oldest first.
 	Due(ctx context.Context, at time.Time, limit int) ([]string, error)
@@ -79,6 +79,8 @@ type Desk struct {
 	BaseURL string
 	// OpenPerSubject caps how many requests of one subject may be open; 0 means 20.
 	OpenPerSubject int
+	// OpenInAll caps how many requests may be open at all; 0 means 1000.
+	OpenInAll int
 	// Poll is how often a wait looks at the store by itself, for changes made by other replicas; 0 means two seconds.
 	Poll time.Duration
 	Log  *slog.Logger

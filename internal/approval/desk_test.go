@@ -526,6 +526,10 @@ func TestOneSubjectCannotBuryTheApprovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.file(t, ask(alice, "after they expired", 1))
+	o.OpenInAll = 2
+	o.file(t, ask(carol, "of another subject", 1))
+	_, err = o.Ask(t.Context(), ask(bob, "of a third", 1))
+	wantRefusal(t, err, access.CodeLimit, "all subjects together have 2 requests")
 }
 
 func TestWhatIsTooLongIsCutAndSaysSo(t *testing.T) {
@@ -558,9 +562,8 @@ func TestPolicyAndTermsCanKeepAPersonOut(t *testing.T) {
 	wantRefusal(t, err, access.CodeSeparation, "rule writes keeps")
 	b := ask(alice, "d2", 1)
 	b.Terms.Groups = nil
-	r = o.file(t, b)
-	_, err = o.Vote(t.Context(), r.ID, person("dave", "Vector-Approve"), true, "")
-	wantRefusal(t, err, access.CodeDenied, "asks for nobody")
+	_, err = o.Ask(t.Context(), b)
+	wantRefusal(t, err, access.CodeDenied, "names nobody who may")
 }
 
 func TestFollowersHearEveryChangeOrThatTheyMissedSome(t *testing.T) {

@@ -117,7 +117,7 @@ func (s *Requests) List(ctx context.Context, f approval.Filter) ([]access.Reques
 
 // CountOpen implements approval.Store.
 func (s *Requests) CountOpen(ctx context.Context, subject string) (n int, err error) {
-	err = s.db.read.QueryRowContext(ctx, `SELECT count(*) FROM requests WHERE subject = ? AND state = 'open'`, subject).Scan(&n)
+	err = s.db.read.QueryRowContext(ctx, `SELECT count(*) FROM requests WHERE (subject = ? OR ? = '') AND state = 'open'`, subject, subject).Scan(&n)
 	return n, err
 }
 

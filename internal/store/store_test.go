@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -207,5 +209,23 @@ func TestPruneLeavesWhatIsStillNeeded(t *testing.T) {
 	}
 	if _, _, err := reqs.Get(ctx, "1"); err != nil {
 		t.Errorf("an open request is gone: %v", err)
+	}
+}
+
+func TestMigrationsNeverChange(t *testing.T) {
+	// A database that has run a migration will not run it again: write a new file instead of changing one.
+	known := map[string]string{"00001_first.sql": "a8dba00228127a20fb8d2eeac48292e3046e08a17b4a22734c887da2d5c6cb52"}
+	files, err := migrations.ReadDir("migrations")
+	if err != nil || len(files) != len(known) {
+		t.Fatalf("%d migrations, %v; list the new one here", len(files), err)
+	}
+	for _, f := range files {
+		text, err := migrations.ReadFile("migrations/" + f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%x", sha256.Sum256(text)); got != known[f.Name()] {
+			t.Errorf("%s has changed: its digest is %s", f.Name(), got)
+		}
 	}
 }

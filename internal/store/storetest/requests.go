@@ -152,10 +152,13 @@ func CheckRequests(t *testing.T, open func(t *testing.T) approval.Store) {
 			r.State, r.Expires = state, start.Add(time.Duration(10-n)*time.Minute)
 			check(t, s.Create(ctx, r))
 		}
-		n, err := s.CountOpen(ctx, "corp:alice")
-		check(t, err)
-		if n != 2 {
-			t.Errorf("CountOpen = %d, want 2", n)
+		other := request(9)
+		other.Subject.ID, other.Expires = "ci:x", start.Add(2*time.Hour)
+		check(t, s.Create(ctx, other))
+		for subject, want := range map[string]int{"corp:alice": 2, "ci:x": 1, "ci:y": 0, "": 3} {
+			if n, err := s.CountOpen(ctx, subject); err != nil || n != want {
+				t.Errorf("CountOpen(%q) = %d, %v, want %d", subject, n, err, want)
+			}
 		}
 		ids, err := s.Due(ctx, start.Add(9*time.Minute), 10)
 		check(t, err)
