@@ -188,7 +188,11 @@ func (v *view) settle(q question, j *judgement, f *facts, op *access.Operation) 
 	if short != nil {
 		return verdict{effect: access.Deny, reason: *short}
 	}
-	return verdict{effect: access.Deny, reason: deniedByDefault(v, q)}
+	why := ""
+	if op != nil {
+		why = op.Unclear
+	}
+	return verdict{effect: access.Deny, reason: deniedByDefault(v, q, why)}
 }
 
 func (v *view) connect(q question) verdict {
@@ -197,7 +201,7 @@ func (v *view) connect(q question) verdict {
 			return verdict{effect: access.Allow, reason: allowedBy(v.subject, q, r), rule: r}
 		}
 	}
-	return verdict{effect: access.Deny, reason: deniedByDefault(v, q)}
+	return verdict{effect: access.Deny, reason: deniedByDefault(v, q, "")}
 }
 
 // ticket says why the attached ticket does not do, "" when it does.

@@ -254,7 +254,11 @@ allow:
   - {name: all, who: anyone, can: ["*"], on: ["**"]}
 `)
 	unclear := &access.Operation{Accesses: []access.Access{{Action: access.Search, Resource: items}}, Unclear: "what is f()?"}
-	check(t, star.Decide(person("x"), unclear, access.Context{}), access.Deny, access.CodeUnclear, "")
+	d := star.Decide(person("x"), unclear, access.Context{})
+	check(t, d, access.Deny, access.CodeUnclear, "")
+	if d.Reason.Sentence != "x may not send what could not be read to products: what is f()?" {
+		t.Errorf("sentence %q", d.Reason.Sentence)
+	}
 	check(t, star.Decide(person("x"), &access.Operation{Unclear: "?"}, access.Context{}), access.Deny, access.CodeUnclear, "")
 	check(t, star.Decide(person("x"), one("serach", items), access.Context{}), access.Deny, access.CodeUnclear, "")
 

@@ -19,7 +19,7 @@ var phrases = map[access.Action]string{
 	access.IndexCreate: "create an index on", access.IndexDrop: "drop an index of", access.IndexRebuild: "rebuild an index of",
 	access.CodeExec: "run code on", access.SessionSet: "change session settings on", access.RawRead: "read the raw storage of",
 	access.IAMRead: "read the rights on", access.IAMWrite: "change the rights on", access.Connect: "connect to",
-	access.Unknown: "send a request that could not be read to",
+	access.Unknown: "send what could not be read to",
 }
 
 // deed is "upsert into products/public/items", or "drop products/public/items (schema.drop)": a sentence, and the action
@@ -54,11 +54,15 @@ func deniedByRule(s *access.Subject, q question, r *rule) access.Reason {
 	}
 }
 
-func deniedByDefault(v *view, q question) access.Reason {
+// deniedByDefault says that nothing allows it; why is what could not be read, when that is the case.
+func deniedByDefault(v *view, q question, why string) access.Reason {
 	reason := access.Reason{Code: access.CodeNoRule, Sentence: fmt.Sprintf("%s may not %s: no rule allows it", v.subject.Display(), deed(q))}
 	switch q.action {
 	case access.Unknown:
 		reason.Code = access.CodeUnclear
+		if why != "" {
+			reason.Sentence = fmt.Sprintf("%s may not %s: %s", v.subject.Display(), deed(q), why)
+		}
 		reason.Hint = "rewrite the request in a plainer form; only a rule that names unknown would let it pass"
 		return reason
 	case access.Connect:
