@@ -1,6 +1,8 @@
 package analysis
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
 
@@ -50,18 +52,12 @@ func (a *analysis) where(node *pg.Node, sc *scope, clause string, narrows func(*
 		}
 	}
 	if len(v.reads) == 0 && narrows == nil {
-		a.trivially(sc, v.variable)
-	}
-}
-
-// trivially marks what a condition without columns does for the reads of a level: nothing, unless it asks something else
-// (EXISTS …), which may leave rows out.
-func (a *analysis) trivially(sc *scope, variable bool) {
-	if sc.query == nil {
-		return
-	}
-	for _, r := range sc.query.reads {
-		r.trivial = true
+		// A condition without columns leaves out all rows or none.
+		for _, it := range sc.items {
+			if it.read != nil {
+				it.read.trivial = true
+			}
+		}
 	}
 }
 
@@ -223,7 +219,9 @@ func alwaysTrue(node *pg.Node) bool {
 		}
 	case *pg.Node_AExpr:
 		l, r := n.AExpr.Lexpr.GetColumnRef(), n.AExpr.Rexpr.GetColumnRef()
-		return l != nil && r != nil && l.String() == r.String()
+		return l != nil && r != nil && slices.EqualFunc(l.Fields, r.Fields, func(x, y *pg.Node) bool {
+			return x.GetString_() != nil && x.GetString_().GetSval() == y.GetString_().GetSval()
+		})
 	}
 	return false
 }

@@ -33,6 +33,10 @@ CREATE TABLE other.thing (id int PRIMARY KEY, email text);
 CREATE DOMAIN tag AS text CHECK (length(VALUE) < 100);
 `
 
+func postgrestestDatabase(t testing.TB) postgrestest.Database {
+	t.Helper()
+	return postgrestest.Start(t).NewProducts(t)
+}
 
 // catalogOf makes a database with the schema above, and loads its catalog.
 func catalogOf(t testing.TB) (*Catalog, postgrestest.Database) {
