@@ -147,17 +147,7 @@ func (f *follower) sign() error {
 		}
 		delete(f.unsaved, name)
 	}
-	for level, row := range f.tree.rows {
-		if len(row) == 0 || f.wrote[level] == len(row) {
-			continue
-		}
-		index := f.tree.size >> (tileHeight * (level + 1))
-		f.publish(level, index, len(row), joinHashes(nil, row))
-		if level == 0 {
-			f.publish(entriesLevel, index, len(row), f.entries)
-		}
-		f.wrote[level] = len(row)
-	}
+	f.publishPartial()
 	if len(f.unsaved) > 0 {
 		return errors.New("tiles could not be published")
 	}
@@ -184,6 +174,21 @@ func (f *follower) sign() error {
 		return f.saveSynced()
 	}
 	return nil
+}
+
+// publishPartial publishes the tiles that are not full, where they have changed.
+func (f *follower) publishPartial() {
+	for level, row := range f.tree.rows {
+		if len(row) == 0 || f.wrote[level] == len(row) {
+			continue
+		}
+		index := f.tree.size >> (tileHeight * (level + 1))
+		f.publish(level, index, len(row), joinHashes(nil, row))
+		if level == 0 {
+			f.publish(entriesLevel, index, len(row), f.entries)
+		}
+		f.wrote[level] = len(row)
+	}
 }
 
 // saveSynced makes the full tiles durable, and notes how far they are. Until then the next start makes them again.
@@ -271,6 +276,9 @@ func (f *follower) load(ctx context.Context, l *Log, signer *signer, segments []
 	if err != nil && start > first && ctx.Err() == nil {
 		l.log.Warn("audit log: the published tree does not fit the records; it is made again", "error", err)
 		err = f.grow(ctx, first, e.records, known)
+	}
+	if err == nil {
+		f.publishPartial() // a crash of the machine may have taken them
 	}
 	return err
 }

@@ -20,13 +20,14 @@ func (t tiles) file(level int, index uint64, width int) string {
 	return filepath.Join(t.dir, filepath.FromSlash(tilePath(level, index, width)))
 }
 
-// write publishes a tile or a bundle.
+// write publishes a tile or a bundle. It takes no detour over a temporary file: no checkpoint says yet that the tile is
+// there, and after a crash it is made again.
 func (t tiles) write(level int, index uint64, width int, data []byte) error {
 	name := t.file(level, index, width)
-	err := writeFile(name, data, 0o644, false)
+	err := os.WriteFile(name, data, 0o644)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = os.MkdirAll(filepath.Dir(name), 0o755); err == nil {
-			err = writeFile(name, data, 0o644, false)
+			err = os.WriteFile(name, data, 0o644)
 		}
 	}
 	if err != nil {
