@@ -80,13 +80,16 @@ type Log struct {
 	next    preparer
 
 	follower follower
+	index    *index
+	aging    sync.WaitGroup
+	ages     sync.Mutex // held while Age runs
 }
 
 // Open opens the log in a directory for writing, and creates it when there is none. What a crash left half written is
 // dropped, and that is put on record; a log that is smaller than what was signed before is refused.
 func Open(ctx context.Context, opts Options) (*Log, error) {
 	l := &Log{
-		opts: opts, log: opts.Log, sealings: make(map[string]*sealing),
+		opts: opts, index: newIndex(), log: opts.Log, sealings: make(map[string]*sealing),
 		work: make(chan struct{}, 1), closing: make(chan struct{}), committed: make(chan struct{}),
 		batches: make(chan *batch, 4),
 		scratch: sync.Pool{New: func() any { return new([]byte) }}, idle: newIdle(),
@@ -181,6 +184,7 @@ func (l *Log) open(ctx context.Context) error {
 	l.enter(s, next.sealer)
 	l.follower.start()
 	go l.commit()
+	l.aging.Go(l.keepAging)
 
 	if end.dropped > 0 {
 		l.log.Warn("audit log: dropped what a crash left half written", "bytes", end.dropped, "records", end.records)
@@ -206,6 +210,7 @@ func (l *Log) Close() error {
 	l.room.Broadcast()
 	l.mu.Unlock()
 	close(l.closing)
+	l.aging.Wait()
 	l.wake()
 	<-l.committed
 	err := l.follower.stop()

@@ -161,3 +161,38 @@ func TestRecordsAreReadFromTheEndInPages(t *testing.T) {
 		}
 	}
 }
+
+func TestAnyRecordIsFoundAgainWithTheBodiesBeforeIt(t *testing.T) {
+	l := open(t, Options{Segment: 200 << 10})
+	for n := range 1500 {
+		exchange(t, l, "s", n)
+	}
+	if err := l.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := l.Reader()
+	for round := range 2 { // the second time with what the first one remembered
+		for seq := uint64(97); seq < 3000; seq += 97 { // not 0, which as an end means no end
+			record, envelope, err := r.Record(t.Context(), seq)
+			if err != nil || record.Seq != seq || string(record.Envelope()) != string(envelope) {
+				t.Fatalf("round %d, record %d: %+v %v", round, seq, record, err)
+			}
+			said := ""
+			for piece, err := range r.Session(t.Context(), "s", seq, seq) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if piece.Record == nil {
+					b, err := r.Unseal(piece)
+					if err != nil {
+						t.Fatal(err)
+					}
+					said += string(b)
+				}
+			}
+			if want := map[bool]string{true: "select ", false: "row of "}[seq%2 == 0] + record.Request; said != want {
+				t.Fatalf("round %d, before record %d was said %q, want %q", round, seq, said, want)
+			}
+		}
+	}
+}

@@ -26,7 +26,8 @@ type Reader struct {
 	dir        string
 	origin     string
 	identities []age.Identity
-	log        *Log // nil when nobody in this process writes it
+	log        *Log   // nil when nobody in this process writes it
+	index      *index // nil when it would not be worth it
 
 	mu   sync.Mutex
 	keys map[uint32]cipher.AEAD
@@ -46,7 +47,7 @@ func OpenDir(dir string, identities ...age.Identity) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read audit log %s: %w", dir, err)
 	}
-	return &Reader{dir: dir, origin: key.Name(), identities: identities, keys: make(map[uint32]cipher.AEAD)}, nil
+	return &Reader{dir: dir, origin: key.Name(), identities: identities, index: newIndex(), keys: make(map[uint32]cipher.AEAD)}, nil
 }
 
 // PublicKey is the key in a log's directory that its checkpoints are signed with. Who does not trust the directory brings
@@ -74,7 +75,7 @@ func SelfIdentity(dir string) (age.Identity, error) {
 
 // Reader reads what is durable; it unseals bodies when the log holds a key of its own.
 func (l *Log) Reader() *Reader {
-	r := &Reader{dir: l.opts.Dir, origin: l.opts.Origin, log: l, keys: make(map[uint32]cipher.AEAD)}
+	r := &Reader{dir: l.opts.Dir, origin: l.opts.Origin, log: l, index: l.index, keys: make(map[uint32]cipher.AEAD)}
 	if l.self != nil {
 		r.identities = []age.Identity{l.self}
 	}
@@ -171,6 +172,9 @@ func (r *Reader) Record(ctx context.Context, seq uint64) (*Record, []byte, error
 	return record, envelope, nil
 }
 
+// Envelope returns the bytes of a record that was read from a log, as they are hashed: a record has one encoding.
+func (r *Record) Envelope() []byte { return appendRecord(nil, r) }
+
 // DecodeRecord reads an envelope. Fields that it does not know are an error: a record says what it says.
 func DecodeRecord(envelope []byte, r *Record) error {
 	d := json.NewDecoder(bytes.NewReader(envelope))
@@ -250,7 +254,7 @@ func (r *Reader) Conversation(ctx context.Context, session string, from, to uint
 ) error {
 	for piece, err := range r.Session(ctx, session, from, to) {
 		if err == nil && piece.Record != nil {
-			err = record(piece.Seq, appendRecord(nil, piece.Record))
+			err = record(piece.Seq, piece.Record.Envelope())
 		} else if err == nil {
 			err = body(piece.Seq, piece.Request, piece.Direction == Asked, func() ([]byte, error) { return r.Unseal(piece) })
 		}
@@ -419,6 +423,12 @@ func (r *Reader) frames(ctx context.Context, from uint64, each func(seq uint64, 
 // framesOf is frames for one segment, in which frames from number end on do not count.
 func (r *Reader) framesOf(ctx context.Context, s *scanner, from, end, limit uint64, each func(seq uint64, f *frame) error) error {
 	seq, number := s.header.Record, s.header.Frame
+	if m, ok := r.index.find(s.number, from); ok {
+		if err := s.seek(m.off); err != nil {
+			return err
+		}
+		seq, number = m.record, m.frame
+	}
 	for n := 0; ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -447,7 +457,9 @@ func (r *Reader) framesOf(ctx context.Context, s *scanner, from, end, limit uint
 				}
 			}
 			if f.kind == kindRecord {
-				seq++
+				if seq++; seq%markEvery == 0 {
+					r.index.add(s.number, mark{record: seq, frame: number, off: s.off})
+				}
 			}
 		}
 	}

@@ -21,9 +21,35 @@ const (
 // maxSpan is how long a segment is written at most, so that the retention of a quiet log works too.
 const maxSpan = 24 * time.Hour
 
-// Age does what the retention asks: it destroys the keys of bodies, and removes segments, whose time has come. The server
-// calls it now and then. What it is about to do is on record before it is done.
+// Retention is looked after soon after the start, and then now and then.
+const (
+	firstAging = time.Minute
+	agingEvery = time.Hour
+)
+
+// keepAging calls Age until the log is closed.
+func (l *Log) keepAging() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		<-l.closing
+		cancel()
+	}()
+	for wait := firstAging; !l.pause(wait); wait = agingEvery {
+		if err := l.Age(ctx); err != nil && ctx.Err() == nil {
+			l.log.Error("audit log", "error", err)
+		}
+	}
+}
+
+// Age does what the retention asks: it destroys the keys of bodies, and removes segments, whose time has come. What it is
+// about to do is on record before it is done. The log calls it by itself.
 func (l *Log) Age(ctx context.Context) error {
+	l.ages.Lock()
+	defer l.ages.Unlock()
+	if l.opts.Bodies <= 0 && l.opts.Retention <= 0 {
+		return nil
+	}
 	numbers, err := listSegments(l.opts.Dir)
 	if err != nil {
 		return fmt.Errorf("retention: %w", err)
@@ -115,6 +141,7 @@ func (l *Log) removeSegment(ctx context.Context, number uint32, record uint64) e
 	if err := os.Remove(name); err != nil {
 		return err
 	}
+	l.index.forget(number)
 	for index := record / tileWidth; index > 0; index-- {
 		if err := os.Remove(l.follower.tiles.file(entriesLevel, index-1, tileWidth)); errors.Is(err, fs.ErrNotExist) {
 			break

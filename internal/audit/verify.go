@@ -114,6 +114,14 @@ type verification struct {
 // Verify checks a whole log: every frame, the order of the records, the digests of the bodies, the tree and its tiles,
 // and every checkpoint that was kept. The error says that it could not be read; what is wrong with it is in the report.
 func Verify(ctx context.Context, dir string, opts VerifyOptions) (*Report, error) {
+	report, err := verifyOnce(ctx, dir, opts)
+	if opts.Live && errors.Is(err, fs.ErrNotExist) { // a segment whose retention ended meanwhile
+		return verifyOnce(ctx, dir, opts)
+	}
+	return report, err
+}
+
+func verifyOnce(ctx context.Context, dir string, opts VerifyOptions) (*Report, error) {
 	v := &verification{
 		opts: opts, dir: dir, report: &Report{Problems: []Problem{}}, tiles: tiles{filepath.Join(dir, tilesDir)}, whole: true, bundled: true,
 		sealings: make(map[string]*sealing), open: make(map[string]uint64), opened: make(map[string]uint64),
