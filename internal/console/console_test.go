@@ -446,3 +446,16 @@ func TestTheServiceRefusesWhatANarrowedOrBorrowedCredentialWouldDo(t *testing.T)
 		t.Errorf("an auditor: %v", err)
 	}
 }
+
+func TestTheReplayNamesItsColumns(t *testing.T) {
+	c, _ := stage(t)
+	body := get(c, as(c, consoletest.Ben), "/sessions/"+ana+"/replay").Body.String()
+	for _, want := range []string{`<th dir="auto">distance</th>`, `<th dir="auto">email</th>`, `<span class="null">null</span>`, "240 more rows"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the replay lacks %q", want)
+		}
+	}
+	if strings.Contains(body, "0xc000") || regexp.MustCompile(`>0x[0-9a-f]{6,}<`).MatchString(body) {
+		t.Error("the replay shows an address in memory")
+	}
+}

@@ -11,7 +11,8 @@ import (
 // Bounds of one page of a replay; the command line and the API have none.
 const (
 	replayExchanges = 50
-	replayLines     = 200
+	replayLines     = 300
+	replayOpen      = 20 // rows shown at once; the others on demand
 	replayCells     = 40
 )
 
@@ -42,6 +43,7 @@ type block struct {
 	Text    string
 	Columns []*string
 	Rows    [][]*string
+	Folded  [][]*string // rows shown on demand
 	Left    int // rows that are not shown here
 }
 
@@ -104,7 +106,12 @@ func lay(lines []access.Line) []block {
 				continue
 			}
 			shown++
-			t.Rows = append(t.Rows, l.Cells[:min(len(l.Cells), replayCells)])
+			cells := l.Cells[:min(len(l.Cells), replayCells)]
+			if len(t.Rows) < replayOpen {
+				t.Rows = append(t.Rows, cells)
+			} else {
+				t.Folded = append(t.Folded, cells)
+			}
 		case "parameters":
 			blocks = append(blocks, block{Kind: l.Kind, Rows: [][]*string{l.Cells}})
 		default:

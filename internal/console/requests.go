@@ -33,9 +33,12 @@ type row struct {
 
 func rowOf(r admin.Request, now time.Time) row {
 	v := row{
-		ID: r.ID, State: string(r.State), Who: visible(r.Subject.Display()), Kind: string(r.Subject.Kind), Rule: r.Terms.Rule, Target: r.Target,
+		ID: r.ID, State: string(r.State), Who: visible(r.Subject.Display()), Rule: r.Terms.Rule, Target: r.Target,
 		Created: r.Created, Expires: r.Expires, Progress: fmt.Sprintf("%d of %d", r.Yes, max(r.Terms.Persons, 1)), Mine: r.Mine, May: r.May,
 		Ago: ago(r.Created, now), Text: visible(oneLine(r.Text)), Action: string(access.Unknown), Gravity: "grave", Resource: r.Target,
+	}
+	if r.Subject.Kind != access.Person {
+		v.Kind = string(r.Subject.Kind)
 	}
 	if len(r.Accesses) > 0 {
 		first := r.Accesses[0]

@@ -122,7 +122,15 @@ func blank(s string, i int) (end, count, lines int) {
 }
 
 // plain is spans for templates.
-func plain(v any) []Span { return spans(fmt.Sprint(v), "") }
+func plain(v any) []Span {
+	if p, ok := v.(*string); ok {
+		if p == nil {
+			return nil
+		}
+		v = *p
+	}
+	return spans(fmt.Sprint(v), "")
+}
 
 // Cut is text of which the beginning is shown at first.
 type Cut struct {
@@ -130,9 +138,9 @@ type Cut struct {
 	More       int // characters in Rest
 }
 
-// cut shows the first n characters and keeps the rest for those who ask.
+// cut shows the first n bytes or so, and keeps the rest for those who ask. What is a little longer is shown whole.
 func cut(n int, s string) Cut {
-	if len(s) <= n {
+	if len(s) <= n+n/2 {
 		return Cut{Head: s}
 	}
 	i := n
