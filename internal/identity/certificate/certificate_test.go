@@ -110,3 +110,38 @@ func TestConfigurationFaults(t *testing.T) {
 		t.Error("an authority that accepts nobody was accepted")
 	}
 }
+
+// FuzzNames: no name panics, and two certificates whose names differ are never one subject.
+func FuzzNames(f *testing.F) {
+	f.Add("spiffe://prod.example.com/a", "spiffe://prod.example.com/a/")
+	f.Add("spiffe://prod.example.com/a%2Fb", "spiffe://prod.example.com/a/b")
+	f.Add("spiffe://prod.example.com/dns/x", "a.jobs.example.com")
+	f.Add("SPIFFE://prod.example.com/a", "spiffe://prod.example.com/a")
+	a, err := New(Config{Name: "mesh", TrustDomains: []string{"prod.example.com"}, DNS: []string{"*.jobs.example.com"}}, func() time.Time { return now })
+	if err != nil {
+		f.Fatal(err)
+	}
+	named := func(name string) string {
+		c := leaf(nil)
+		if u, err := url.Parse(name); err == nil && u.Scheme != "" {
+			c.URIs = []*url.URL{u}
+		} else {
+			c.DNSNames = []string{name}
+		}
+		s, err := a.Subject([]*x509.Certificate{c})
+		if err != nil {
+			return ""
+		}
+		return s.ID
+	}
+	f.Fuzz(func(t *testing.T, one, two string) {
+		a, b := named(one), named(two)
+		// Schemes and DNS names know no case.
+		if a != "" && a == b && !strings.EqualFold(one, two) {
+			t.Errorf("%q and %q are both %s", one, two, a)
+		}
+		if strings.ContainsFunc(a, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '%' }) {
+			t.Errorf("%q is %q", one, a)
+		}
+	})
+}
