@@ -257,6 +257,9 @@ func TestPipelineExchangesTheTokenOfItsCI(t *testing.T) {
 	d.stdin = raw
 	check("token", "--id-token", "-", "--scope", "read")
 	d.stdin = ""
+	d.environ["VECGATE_ID_TOKEN_FILE"] = file
+	check("token")
+	delete(d.environ, "VECGATE_ID_TOKEN_FILE")
 	d.environ["VECGATE_ID_TOKEN"] = raw
 	check("token")
 	// A token that is refused is never repeated.

@@ -29,7 +29,7 @@ type remote struct {
 // flags adds the flags that all those commands share.
 func (r *remote) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.address, "gateway", "", "URL of the gateway (default: $VECGATE_GATEWAY, else that of the last login)")
-	cmd.Flags().StringVar(&r.idToken, "id-token", "", "file with a token of an identity provider, - for standard input (default: $VECGATE_ID_TOKEN, else the last login)")
+	cmd.Flags().StringVar(&r.idToken, "id-token", "", "file with a token of an identity provider, - for standard input (default: $VECGATE_ID_TOKEN or the file $VECGATE_ID_TOKEN_FILE, else the last login)")
 	cmd.Flags().StringVar(&r.ca, "ca", "", "file with certificates to trust for the gateway besides the system's (default: $VECGATE_CA)")
 }
 
@@ -77,6 +77,10 @@ func (r *remote) token(env *Env, g *login.Gateway) (string, error) {
 	}
 	if raw := strings.TrimSpace(env.Getenv("VECGATE_ID_TOKEN")); raw != "" {
 		return raw, nil
+	}
+	// A file is how Kubernetes and others hand over tokens that they renew.
+	if path := env.Getenv("VECGATE_ID_TOKEN_FILE"); path != "" {
+		return readToken(env, path)
 	}
 	kept, err := signIns(env).Load(g.URL)
 	if errors.Is(err, login.ErrNone) {
