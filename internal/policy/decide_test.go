@@ -515,6 +515,12 @@ func TestCachesAreBounded(t *testing.T) {
 	for range maxViews + 10 {
 		p.view(person("x"))
 	}
+	for i := range maxKept + 10 {
+		p.Decide(person("x", "R"), one(access.Search, access.Resource{Target: "products", Namespace: "public", Collection: fmt.Sprint(i)}), access.Context{})
+		if n := p.kept.Load(); n > maxKept {
+			t.Fatalf("%d judgements are kept, want at most %d", n, maxKept)
+		}
+	}
 	n := 0
 	p.views.Range(func(any, any) bool { n++; return true })
 	if n > maxViews {

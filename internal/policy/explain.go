@@ -65,6 +65,9 @@ func (p *Policy) Explain(s *access.Subject, a access.Access, about access.Contex
 	}
 	for _, sep := range p.separations {
 		st := Step{Statement: "separate[" + itoa(sep.index) + "]", Name: sep.name, Position: sep.position, Why: "the subject does not hold what it keeps apart"}
+		if sep.approve && len(sep.duties) < 2 {
+			st.Why = "is about who decides on requests"
+		}
 		if c := v.conflict(q); c != nil && c.rule == sep {
 			st.Applies, st.Why = true, fmt.Sprintf("the subject holds %s (rule %s) and %s (rule %s)", c.does, c.doesBy.name, c.also, c.alsoBy.name)
 		}

@@ -24,6 +24,7 @@ type Policy struct {
 
 	views  sync.Map // *access.Subject -> *view
 	viewed atomic.Int64
+	kept   atomic.Int64 // judgements in all views
 
 	protections interned
 }
@@ -42,8 +43,12 @@ func (p *Policy) Statements() int {
 	return len(p.allows) + len(p.denies) + len(p.protects) + len(p.separations)
 }
 
-// maxViews bounds the subjects whose views are kept. Subjects are kept by pointer: they never change once made.
-const maxViews = 8192
+// maxViews bounds the subjects whose views are kept, and maxKept the judgements in all of them, about 1 KiB each.
+// Subjects are kept by pointer: they never change once made.
+const (
+	maxViews = 8192
+	maxKept  = 50_000
+)
 
 func (p *Policy) view(s *access.Subject) *view {
 	if v, ok := p.views.Load(s); ok {
@@ -51,11 +56,17 @@ func (p *Policy) view(s *access.Subject) *view {
 	}
 	v := newView(p, s)
 	if p.viewed.Add(1) > maxViews {
-		p.views.Clear()
-		p.viewed.Store(1)
+		p.forget()
 	}
 	p.views.Store(s, v)
 	return v
+}
+
+// forget starts the caches anew: whoever comes next is looked at again.
+func (p *Policy) forget() {
+	p.views.Clear()
+	p.viewed.Store(1)
+	p.kept.Store(0)
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -122,6 +122,9 @@ func (v *view) judge(q question) *judgement {
 	}
 	next[q] = j
 	v.judged.Store(&next)
+	if v.policy.kept.Add(1) > maxKept {
+		v.policy.forget()
+	}
 	return j
 }
 
