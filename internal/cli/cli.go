@@ -98,6 +98,15 @@ func newRoot(env *Env) *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
+		newServeCommand(env),
+		newCheckCommand(env),
+		newLoginCommand(env),
+		newLogoutCommand(env),
+		newWhoamiCommand(env),
+		newTokenCommand(env),
+		newPolicyCommand(env),
+		newAuditCommand(env),
+		newDevCommand(env),
 		newVersionCommand(env),
 	)
 	return root

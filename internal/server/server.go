@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -58,6 +59,9 @@ type Server struct {
 	gate     *gate.Gate
 	metrics  *prometheus.Registry
 	fronts   []front
+	evidence *evidence
+
+	policySince atomic.Pointer[time.Time]
 }
 
 // front is one listener with what serves it.
@@ -252,6 +256,7 @@ func (s *Server) serve(ctx context.Context) error {
 	}
 	loops.Go(func() error { s.desk.Run(ctx, time.Second); return nil })
 	loops.Go(func() error { return s.watch(ctx) })
+	loops.Go(func() error { return s.verifyLog(ctx) })
 	loops.Go(func() error {
 		<-ctx.Done()
 		s.log.Info("draining", "sessions", len(s.gate.Sessions()))

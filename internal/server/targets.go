@@ -28,9 +28,13 @@ func (s *Server) postgres(l *config.Listener) (*postgres.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	hider, err := mask.New(key)
+	if err != nil {
+		return nil, err
+	}
 	c := postgres.Config{
 		TLS: tlsConfig, Targets: map[string]postgres.Target{}, Gate: s.gate, Identity: door{s.registry},
-		Masker: &value.Masker{Hider: mask.NewHider(key)}, Log: s.log, Now: s.options.Now,
+		Masker: &value.Masker{Hider: hider}, Log: s.log, Now: s.options.Now,
 		Limits: postgres.Limits{
 			SignIn: s.config.Limits.SignIn, SignInsPerClient: s.config.Limits.SignInsPerAddress, Message: int(s.config.Limits.Message),
 			Statement: int(s.config.Limits.Statement), Idle: s.config.Limits.Idle, Session: s.config.Limits.Session,

@@ -1,0 +1,58 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/vecgate/vecgate/internal/config"
+	"github.com/vecgate/vecgate/internal/policy"
+	"github.com/vecgate/vecgate/internal/vault"
+)
+
+// watch follows the files: what can be swapped is swapped while sessions live, and their next request is judged anew.
+func (s *Server) watch(ctx context.Context) error {
+	w := &config.Watcher{Path: s.config.File, Hangup: s.options.Reload, Apply: s.reload, Log: s.log}
+	return w.Run(ctx, s.config)
+}
+
+// reload takes over the policy, who is believed, and the credentials: all of it or none. What else changed needs a restart.
+func (s *Server) reload(ctx context.Context, was, c *config.Config) error {
+	rules, err := policy.Load(string(c.Policy), policy.Options{Targets: names(s.config)})
+	if err != nil {
+		return err
+	}
+	believed, err := sources(c)
+	if err != nil {
+		return err
+	}
+	old := s.policy.Load()
+	if rules.Digest() != old.Digest() {
+		// On record before it is in force: nothing is ever decided by a policy that the log does not name.
+		if err := s.records.Policy(ctx, rules.Digest(), "replaces "+old.Digest()); err != nil {
+			return fmt.Errorf("record the new policy: %w", err)
+		}
+	}
+	if err := s.registry.Reload(believed); err != nil {
+		return err
+	}
+	if err := s.vault.Replace(credentials(c)); err != nil {
+		return err
+	}
+	s.policy.Swap(rules)
+	now := s.options.Now()
+	s.policySince.Store(&now)
+	if fixed := config.RestartFor(was, c); len(fixed) > 0 {
+		s.log.Warn("these changes wait for a restart", "keys", fixed)
+	}
+	s.log.Info("configuration taken over", "policy", rules.Digest(), "statements", rules.Statements())
+	return nil
+}
+
+func credentials(c *config.Config) []vault.Entry {
+	var all []vault.Entry
+	for i := range c.Targets {
+		t := &c.Targets[i]
+		all = append(all, vault.Entry{Target: t.Name, User: t.Credential.User, Password: t.Credential.Password.Source})
+	}
+	return all
+}
