@@ -213,13 +213,16 @@ func (x *exchange) text() {
 	if b.Len() > 0 {
 		single = b.String()
 	}
-	if single == "" {
-		for i := range x.steps {
-			if about := x.steps[i].about; about != nil {
-				single = about.text
-				c = lengthPrefixed(c, about.text)
-				break
-			}
+	for i := range x.steps {
+		st := &x.steps[i]
+		if st.kind != wire.Parse || st.about == nil || x.executes(st.about) {
+			continue
+		}
+		c = lengthPrefixed(append(c, "prepares"...), st.about.text)
+		if single == "" {
+			single = st.about.text
+		} else if len(single) < 64<<10 {
+			single += "\n-- prepares: " + st.about.text
 		}
 	}
 	if op.Text == "" {
@@ -227,6 +230,16 @@ func (x *exchange) text() {
 	}
 	x.canonical = c
 	op.Canonical = c
+}
+
+// executes reports whether what is prepared is also run in this exchange.
+func (x *exchange) executes(p *prepared) bool {
+	for i := range x.runs {
+		if x.runs[i].of == p {
+			return true
+		}
+	}
+	return false
 }
 
 func (x *exchange) queryText() string {

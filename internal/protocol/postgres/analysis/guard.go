@@ -24,7 +24,8 @@ func (a *Analyzer) guard(text string) *Fault {
 		return &Fault{SQLSTATE: "22021", Message: "the statement contains a NUL byte"}
 	}
 	m := meter{maxScore: a.opts.MaxScore, maxTokens: a.opts.MaxTokens, maxStatements: a.opts.MaxStatements}
-	m.run(text)
+	var first [64]level
+	m.run(text, first[:0])
 	switch {
 	case m.statements > a.opts.MaxStatements:
 		return &Fault{SQLSTATE: "54001", Message: fmt.Sprintf("the text has more than %d statements", a.opts.MaxStatements), Hint: "Send it in parts."}
@@ -45,7 +46,6 @@ type meter struct {
 	score              int // sum of run and chain over open levels
 	tooDeep            bool
 	levels             []level // levels[0] is outside of all parentheses
-	first              [64]level
 }
 
 type level struct {
@@ -53,8 +53,8 @@ type level struct {
 	chain int // joins and set operations
 }
 
-func (m *meter) run(text string) {
-	m.levels = append(m.first[:0], level{})
+func (m *meter) run(text string, levels []level) {
+	m.levels = append(levels, level{})
 	m.statements = 1
 	n := len(text)
 	for i := 0; i < n; {

@@ -67,3 +67,30 @@ func protection() *access.Protection {
 		Vectors: []access.VectorRule{{Pattern: "**", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "embeddings"}}},
 	}
 }
+
+// smallCatalog is made by hand, for tests without a server.
+func smallCatalog() *Catalog {
+	cat := &Catalog{Target: "products", Epoch: 7, database: "products", vectors: "public", relations: map[name]*Relation{}, byOID: map[uint32]*Relation{},
+		indexes: map[name]*Relation{}, functions: map[string][]function{}, operators: map[string][]operator{}, types: map[name]*dataType{},
+		typeOID: map[uint32]*dataType{}, schemas: map[string]bool{"public": true}, extensions: map[string]bool{}, casts: map[uint32]bool{}}
+	for i, n := range []string{"text", "int4", "int8", "bool", "date", "regclass", "float8", "numeric", "jsonb"} {
+		t := &dataType{oid: uint32(20 + i), name: name{"pg_catalog", n}, kind: 'b'}
+		cat.types[t.name], cat.typeOID[t.oid] = t, t
+	}
+	vector := &dataType{oid: 900, name: name{"public", "vector"}, kind: 'b', vector: true}
+	cat.types[vector.name], cat.typeOID[900] = vector, vector
+	for i, s := range []source{{"people", []string{"id", "email", "nickname"}}, {"customers", []string{"id", "name", "email", "embedding"}},
+		{"items", []string{"id", "name", "embedding"}}, {"plain", []string{"id", "a", "b", "v"}}} {
+		r := &Relation{OID: uint32(1000 + i), Resource: access.Resource{Target: "products", Namespace: "public", Collection: s.name}, kind: 'r', schema: "public", name: s.name}
+		for j, c := range s.columns {
+			col := &Column{Relation: r.OID, Attnum: int16(j + 1), Resource: r.Resource, Name: c, TypeOID: 20}
+			if c == "embedding" || c == "v" {
+				col.Vector, col.TypeOID = true, 900
+			}
+			r.Columns = append(r.Columns, col)
+		}
+		r.keys, r.roots = [][]*Column{{r.Columns[0]}}, []*Relation{r}
+		cat.relations[name{"public", s.name}], cat.byOID[r.OID] = r, r
+	}
+	return cat
+}
