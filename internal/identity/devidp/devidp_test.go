@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -328,6 +329,22 @@ func TestServerListensOnLoopbackOnly(t *testing.T) {
 			s.Close()
 			t.Errorf("listens on %s", address)
 		}
+	}
+}
+
+func TestExampleInTheReferenceIsGood(t *testing.T) {
+	body, err := os.ReadFile("../../../docs/reference/identity.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(body), "```yaml\n")
+	example, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("no example")
+	}
+	c, err := devidp.Parse([]byte(example))
+	if err != nil || len(c.Issuers["corp"].Users) != 2 || len(c.Issuers["ci"].Clients) != 2 {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 
