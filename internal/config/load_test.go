@@ -1,13 +1,18 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/vecgate/vecgate/internal/vault"
 )
 
 func env(pairs map[string]string) func(string) string {
@@ -91,5 +96,39 @@ func TestWhatTheFileLeavesOutIsMadeExplicit(t *testing.T) {
 	host, port, err := c.Targets[0].HostPort()
 	if host != "/run/postgresql" || port != 5432 || err != nil {
 		t.Errorf("HostPort = %s, %d, %v", host, port, err)
+	}
+}
+
+func TestASealedPasswordIsOpenedWithTheIdentityThatTheFileNames(t *testing.T) {
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := vault.Seal(vault.NewSecret("hunter2"), identity.Recipient().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(minimal, "user: app", "user: app, password: \""+sealed+"\"", 1) + "secrets: {identity: \"${env:KEYS}/key.txt\"}\n"
+	path := write(t, map[string]string{"vecgate.yaml": text, "policy.yaml": "allow: []\n", "key.txt": identity.String() + "\n"})
+	c, faults := LoadWith(path, env(map[string]string{"KEYS": "."}))
+	if c == nil {
+		t.Fatal(faults)
+	}
+	password, err := c.Targets[0].Credential.Password.Read()
+	if err != nil || password.Reveal() != "hunter2" {
+		t.Errorf("password = %q, %v", password.Reveal(), err)
+	}
+	if !slices.Contains(c.Files, filepath.Join(filepath.Dir(path), "key.txt")) {
+		t.Errorf("the identity is not among the files to follow: %v", c.Files)
+	}
+	if shown := fmt.Sprintf("%v %+v %#v", *c, *c, *c); strings.Contains(shown, "hunter2") || strings.Contains(shown, "AGE-SECRET") {
+		t.Error("printing the configuration shows a secret")
+	}
+	other, _ := age.GenerateX25519Identity()
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "key.txt"), []byte(other.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, faults := LoadWith(path, env(map[string]string{"KEYS": "."})); c != nil || !strings.Contains(faults[0].Message, "not sealed to the identity") {
+		t.Errorf("with somebody else's identity: %v", faults)
 	}
 }

@@ -95,6 +95,11 @@ func TestNoWayOfPrintingShowsASecret(t *testing.T) {
 			return cmp.Diff(v, nil)
 		}())
 	}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%08.3f", "%t", "%U"} {
+		if got := fmt.Sprintf(format, secret); got != "[redacted]" {
+			t.Errorf("%s prints %s", format, got)
+		}
+	}
 	if secret.Reveal() != canary || (vault.Secret{}).Reveal() != "" || !(vault.Secret{}).Empty() {
 		t.Error("Reveal does not return the value")
 	}
