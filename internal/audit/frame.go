@@ -27,6 +27,7 @@ const (
 	kindRecord kind = 2 // payload: the envelope, a leaf
 	kindBody   kind = 3 // payload: see bodyHeader
 	kindCommit kind = 4 // ends a group; its number is that of the frame to come
+	kindGone   kind = 5 // stands for bodies whose key was destroyed, from its number on; payload: how many, u64
 )
 
 type frame struct {
@@ -92,7 +93,7 @@ func parseFrame(b []byte) (f frame, size int, err error) {
 		kind: kind(b[1]), number: binary.BigEndian.Uint64(b[8:]), group: binary.BigEndian.Uint32(b[16:]),
 		payload: b[frameHeader:size:size],
 	}
-	if f.kind < kindHeader || f.kind > kindCommit || b[2] != 0 || b[3] != 0 {
+	if f.kind < kindHeader || f.kind > kindGone || b[2] != 0 || b[3] != 0 {
 		return f, size, fmt.Errorf("%w: unknown kind %d", errDamaged, b[1])
 	}
 	return f, size, nil
@@ -104,7 +105,7 @@ func findFrame(b []byte, wanted func(*frame) bool) int {
 	budget := 16*len(b) + 2*maxPayload
 	for i := 0; i+frameHeader <= len(b) && budget > 0; i++ {
 		h := b[i:]
-		if h[0] != frameVersion || h[1] < byte(kindHeader) || h[1] > byte(kindCommit) || h[2] != 0 || h[3] != 0 {
+		if h[0] != frameVersion || h[1] < byte(kindHeader) || h[1] > byte(kindGone) || h[2] != 0 || h[3] != 0 {
 			continue
 		}
 		f, size, err := parseFrame(h)

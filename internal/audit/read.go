@@ -446,6 +446,13 @@ func (r *Reader) framesOf(ctx context.Context, s *scanner, from, end, limit uint
 			}
 			return fmt.Errorf("segment %d, byte %d, record %d: %w", s.number, s.off, seq, err)
 		}
+		if f.kind == kindGone && f.number < end {
+			n, err := goneFrames(&f)
+			if err != nil {
+				return fmt.Errorf("segment %d, byte %d, record %d: %w", s.number, s.off, seq, err)
+			}
+			number = f.number + n
+		}
 		if f.kind == kindRecord || f.kind == kindBody {
 			if f.number >= end {
 				return nil

@@ -75,8 +75,14 @@ func (l *Log) Age(ctx context.Context) error {
 		next.close()
 		age := now.Sub(h.Created) // no record of segment i is younger than the beginning of the one after it
 		if l.opts.Bodies > 0 && age > l.opts.Bodies || l.opts.Retention > 0 && age > l.opts.Retention {
-			if err := l.destroyKey(ctx, numbers[i], age); err != nil {
+			done, err := l.destroyKey(ctx, numbers[i], age)
+			if err != nil {
 				return fmt.Errorf("retention: destroy data key %d: %w", numbers[i], err)
+			}
+			if done {
+				if err := l.compact(numbers[i], h.Frame); err != nil {
+					return fmt.Errorf("retention: compact segment %d: %w", numbers[i], err)
+				}
 			}
 		}
 		if l.opts.Retention > 0 && age > l.opts.Retention && i == 0 && h.Record <= l.Published() {
@@ -90,26 +96,27 @@ func (l *Log) Age(ctx context.Context) error {
 	return nil
 }
 
-func (l *Log) destroyKey(ctx context.Context, number uint32, age time.Duration) error {
+// destroyKey reports whether there was a key to destroy.
+func (l *Log) destroyKey(ctx context.Context, number uint32, age time.Duration) (bool, error) {
 	name := keyPath(l.opts.Dir, number)
 	info, err := os.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	err = l.Append(&Record{
 		Type: TypeAdmin, Method: methodRetention, State: stateDestroyed, Rows: int64(number),
 		Detail: fmt.Sprintf("what was said in segment %d can no longer be unsealed: it is %s old", number, age.Round(time.Second)),
 	}).Wait(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	// Overwritten first: a name that is removed says nothing about the blocks that it stood for.
 	f, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
-		return err
+		return false, err
 	}
 	_, err = f.WriteAt(make([]byte, info.Size()), 0)
 	if err == nil {
@@ -124,7 +131,7 @@ func (l *Log) destroyKey(ctx context.Context, number uint32, age time.Duration) 
 	if err == nil {
 		err = syncDir(filepath.Dir(name))
 	}
-	return err
+	return err == nil, err
 }
 
 // removeSegment removes the first segment; record is the first one that is kept. Of the removed ones the hashes stay

@@ -250,6 +250,13 @@ func TestVerifyFindsEveryKindOfTampering(t *testing.T) {
 			writeSegment(t, dir, victim, frames)
 			return seq
 		}, "missing"},
+		{"what was said replaced by the claim that its retention has ended", func(t *testing.T, dir string) uint64 {
+			frames := readSegment(t, dir, victim)
+			i := frameAt(t, frames, kindBody, 8)
+			frames[i].kind, frames[i].payload = kindGone, []byte{0, 0, 0, 0, 0, 0, 0, 1}
+			writeSegment(t, dir, victim, frames)
+			return seqOf(t, dir, victim, i)
+		}, "no record says that it was destroyed"},
 		{"what was said given to another request", func(t *testing.T, dir string) uint64 {
 			frames := readSegment(t, dir, victim)
 			i := frameAt(t, frames, kindBody, 8)

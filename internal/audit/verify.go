@@ -103,7 +103,13 @@ type verification struct {
 
 	sealings map[string]*sealing
 	open     map[string]uint64 // requests with an intent and no outcome yet
+	began    map[string]uint64 // the frames of these intents
 	opened   map[string]uint64 // sessions
+	number   uint32            // of the segment
+	previous uint64            // frame that the segment before this one begins with
+	current  uint64            // frame that this segment begins with
+	goneTo   uint64            // frame after the last bodies that are gone
+	gone     map[uint32]uint64 // segments without their bodies, with the first record concerned
 	removed  uint64            // records before this one were removed, as a record says
 	shredded map[uint32]bool   // keys that were destroyed, as a record says
 	missing  map[uint32]uint64 // keys that are gone, with the first record concerned
@@ -124,7 +130,7 @@ func Verify(ctx context.Context, dir string, opts VerifyOptions) (*Report, error
 func verifyOnce(ctx context.Context, dir string, opts VerifyOptions) (*Report, error) {
 	v := &verification{
 		opts: opts, dir: dir, report: &Report{Problems: []Problem{}}, tiles: tiles{filepath.Join(dir, tilesDir)}, whole: true, bundled: true,
-		sealings: make(map[string]*sealing), open: make(map[string]uint64), opened: make(map[string]uint64),
+		sealings: make(map[string]*sealing), open: make(map[string]uint64), began: make(map[string]uint64), gone: make(map[uint32]uint64), opened: make(map[string]uint64),
 		shredded: make(map[uint32]bool), missing: make(map[uint32]uint64),
 		unusable: make(map[uint32]bool),
 	}
@@ -314,6 +320,7 @@ func (v *verification) segment(ctx context.Context, number uint32, end uint64, i
 		return err
 	}
 	defer s.close()
+	v.number, v.previous, v.current = number, v.current, s.header.Frame
 	for n := 0; ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -382,11 +389,30 @@ func (v *verification) take(f *frame, where string) {
 		}
 	}
 	v.frame = f.number + 1
-	if f.kind == kindBody {
+	switch f.kind {
+	case kindBody:
 		v.body(f.payload, where)
+	case kindGone:
+		v.without(f, where)
+	case kindRecord:
+		v.record(f.payload, where)
+	}
+}
+
+// without goes over bodies whose room was given back.
+func (v *verification) without(f *frame, where string) {
+	n, err := goneFrames(f)
+	if err != nil {
+		v.report.problem(Problem{Seq: v.seq, Where: where, What: err.Error()})
 		return
 	}
-	v.record(f.payload, where)
+	v.frame = f.number + n
+	v.goneTo = v.frame
+	v.report.Bodies += n
+	v.report.Destroyed += n
+	if _, ok := v.gone[v.number]; !ok {
+		v.gone[v.number] = v.seq
+	}
 }
 
 // outOfOrder goes over the hole in front of a frame.
@@ -494,6 +520,13 @@ func (v *verification) digest(r *Record, where string) {
 		if r.Seq > 0 && v.report.First > 0 && v.firstMentions(r) {
 			return // its bodies stood in a segment whose retention has ended
 		}
+		from := v.previous // from where on its bodies can stand
+		if at, ok := v.began[r.Request]; ok {
+			from = at
+		}
+		if bytes < r.Sealed && v.goneTo > from {
+			return // the room of bodies between there and here was given back, of which finish asks the reason
+		}
 		v.report.problem(Problem{Seq: r.Seq, Where: where, What: what})
 	}
 }
@@ -522,12 +555,15 @@ func (v *verification) story(r *Record, where string) {
 			v.report.problem(Problem{Seq: r.Seq, Where: where, What: fmt.Sprintf("request %s began already with record %d", r.Request, before)})
 		}
 		v.open[r.Request] = r.Seq
+		v.began[r.Request] = v.frame - 1
 	case TypeOutcome:
 		if _, ok := v.open[r.Request]; !ok && v.report.First == 0 {
 			v.report.problem(Problem{Seq: r.Seq, Where: where, What: fmt.Sprintf("request %s ended without having begun", r.Request)})
 		}
 		delete(v.open, r.Request)
+		delete(v.began, r.Request)
 	case TypeRefusal:
+		delete(v.began, r.Request)
 		delete(v.open, r.Request) // it was not forwarded after all
 	case TypeGap:
 		v.report.Gaps = append(v.report.Gaps, r.Seq)
@@ -625,6 +661,11 @@ func (v *verification) finish() {
 	for key, seq := range v.missing {
 		if !v.shredded[key] {
 			r.problem(Problem{Seq: seq, Where: fmt.Sprintf("data key %d", key), What: "is gone, and no record says that it was destroyed at the end of its retention"})
+		}
+	}
+	for number, seq := range v.gone {
+		if !v.shredded[number] {
+			r.problem(Problem{Seq: seq, Where: fmt.Sprintf("segment %d", number), What: "what was said is gone, and no record says that it was destroyed at the end of its retention"})
 		}
 	}
 	for _, seq := range v.open {

@@ -73,7 +73,12 @@ type Event struct {
 	// AskedLost and AnsweredLost say why bytes are missing: sealed to others, destroyed, or beyond the limit.
 	AskedLost    error `json:"-"`
 	AnsweredLost error `json:"-"`
+
+	pieces int // taken since the last record
 }
+
+// ErrGone says that something was said, and is kept no longer.
+var ErrGone = errors.New("destroyed at the end of its retention")
 
 // ErrTooLong says that an exchange is longer than the limit; its beginning is there.
 var ErrTooLong = errors.New("longer than can be shown")
@@ -107,6 +112,7 @@ type envelope struct {
 	Micros   int64           `json:"micros"`
 	Error    string          `json:"error"`
 	Detail   string          `json:"detail"`
+	Sealed   int64           `json:"sealed"` // how much was said since the record before, sealed
 }
 
 // Play calls emit for every event of a session, in order: an exchange when it has ended, or at the end of what is
@@ -202,6 +208,7 @@ func (p *player) read(ctx context.Context, source Source, from uint64, final boo
 
 // take adds a piece to one side of an exchange.
 func (p *player) take(e *Event, asked bool, unseal func() ([]byte, error)) {
+	e.pieces++
 	side, lost := &e.Answered, &e.AnsweredLost
 	if asked {
 		side, lost = &e.Asked, &e.AskedLost
@@ -235,11 +242,17 @@ func (p *player) record(seq uint64, e *envelope) error {
 	case "intent":
 		x := p.exchange(e.Request)
 		x.begin(seq, e)
+		x.account(e, &x.AskedLost)
 		return nil
 	case "outcome", "refusal":
 		x := p.exchange(e.Request)
 		if x.Began.IsZero() || e.Type == "refusal" {
 			x.begin(seq, e)
+		}
+		if e.Type == "refusal" {
+			x.account(e, &x.AskedLost)
+		} else {
+			x.account(e, &x.AnsweredLost)
 		}
 		if seq != x.Seq {
 			x.Ended = seq
@@ -274,6 +287,14 @@ func (x *Event) begin(seq uint64, e *envelope) {
 	x.Seq, x.Began, x.Detail, x.Request, x.Subject, x.Name = seq, e.Time, e.Detail, e.Request, e.Subject, e.Name
 	x.Client, x.Target, x.Accesses, x.Unclear, x.Effect = e.Client, e.Target, e.Accesses, e.Unclear, e.Effect
 	x.Rule, x.Code, x.Grant, x.Ticket = e.Rule, e.Code, e.Grant, e.Ticket
+}
+
+// account notices that what a record says was said is not there.
+func (x *Event) account(e *envelope, lost *error) {
+	if e.Sealed > 0 && x.pieces == 0 && *lost == nil {
+		*lost = ErrGone
+	}
+	x.pieces = 0
 }
 
 func (p *player) end(x *Event) error {

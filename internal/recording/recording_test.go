@@ -224,3 +224,33 @@ func TestWhatCannotBeUnsealedIsSaid(t *testing.T) {
 		t.Errorf("%d events, %v", n, err)
 	}
 }
+
+// worn is a source whose bodies were destroyed.
+type worn struct{ recording.Source }
+
+func (w worn) Conversation(ctx context.Context, session string, from, to uint64, record func(uint64, []byte) error,
+	_ func(uint64, string, bool, func() ([]byte, error)) error,
+) error {
+	nothing := func(uint64, string, bool, func() ([]byte, error)) error { return nil }
+	return w.Source.Conversation(ctx, session, from, to, record, nothing)
+}
+
+func TestWhatWasDestroyedIsNotTakenForSilence(t *testing.T) {
+	l := journal(t)
+	say(t, l, "s1.1", audit.Asked, "select 1")
+	put(t, l, audit.Record{Type: audit.TypeIntent, Request: "s1.1"})
+	say(t, l, "s1.1", audit.Answered, "row")
+	put(t, l, audit.Record{Type: audit.TypeOutcome, Request: "s1.1"})
+	say(t, l, "s1.2", audit.Asked, "drop")
+	put(t, l, audit.Record{Type: audit.TypeRefusal, Request: "s1.2"})
+	put(t, l, audit.Record{Type: audit.TypeIntent, Request: "s1.3"})
+	put(t, l, audit.Record{Type: audit.TypeOutcome, Request: "s1.3"})
+	var got []string
+	err := recording.Play(t.Context(), worn{l.Reader()}, "s1", recording.Options{}, func(e *recording.Event) error {
+		got = append(got, fmt.Sprintf("%s %t %t", e.Request, errors.Is(e.AskedLost, recording.ErrGone), errors.Is(e.AnsweredLost, recording.ErrGone)))
+		return nil
+	})
+	if diff := cmp.Diff([]string{"s1.1 true true", "s1.2 true false", "s1.3 false false"}, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
