@@ -258,7 +258,9 @@ func objectSchema(c comments, t reflect.Type) schema {
 const envReference = `\$\{env:[A-Za-z_][A-Za-z0-9_]*\}`
 
 func typeSchema(c comments, t reflect.Type, tag reflect.StructTag) schema {
-	pattern := func(p string) schema { return schema{"type": "string", "pattern": "^(" + p + "|" + envReference + ")$"} }
+	pattern := func(p string) schema {
+		return schema{"type": "string", "pattern": "^(" + p + "|" + envReference + ")$"}
+	}
 	byDefault := func(s schema, value any) schema {
 		if tag.Get("default") != "" {
 			s["default"] = value
