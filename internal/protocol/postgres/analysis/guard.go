@@ -24,8 +24,7 @@ func (a *Analyzer) guard(text string) *Fault {
 		return &Fault{SQLSTATE: "22021", Message: "the statement contains a NUL byte"}
 	}
 	m := meter{maxScore: a.opts.MaxScore, maxTokens: a.opts.MaxTokens, maxStatements: a.opts.MaxStatements}
-	var first [64]level
-	m.run(text, first[:0])
+	m.run(text)
 	switch {
 	case m.statements > a.opts.MaxStatements:
 		return &Fault{SQLSTATE: "54001", Message: fmt.Sprintf("the text has more than %d statements", a.opts.MaxStatements), Hint: "Send it in parts."}
@@ -45,16 +44,19 @@ type meter struct {
 	tokens, statements int
 	score              int // sum of run and chain over open levels
 	tooDeep            bool
-	levels             []level // levels[0] is outside of all parentheses
+	top                int              // the innermost open level
+	levels             [maxLevels]level // levels[0] is outside of all parentheses
 }
+
+// maxLevels is how deep parentheses may be nested.
+const maxLevels = 400
 
 type level struct {
-	run   int // tokens since the last separator
-	chain int // joins and set operations
+	run   int32 // tokens since the last separator
+	chain int32 // joins and set operations
 }
 
-func (m *meter) run(text string, levels []level) {
-	m.levels = append(levels, level{})
+func (m *meter) run(text string) {
 	m.statements = 1
 	n := len(text)
 	for i := 0; i < n; {
@@ -81,12 +83,17 @@ func (m *meter) run(text string, levels []level) {
 			m.count(true)
 		case c == '(' || c == '[':
 			m.count(true)
-			m.levels = append(m.levels, level{})
+			if m.top == maxLevels-1 {
+				m.tooDeep = true
+				return
+			}
+			m.top++
+			m.levels[m.top] = level{}
 			i++
 		case c == ')' || c == ']':
-			if top := len(m.levels) - 1; top > 0 {
-				m.score -= m.levels[top].run + m.levels[top].chain
-				m.levels = m.levels[:top]
+			if m.top > 0 {
+				m.score -= int(m.levels[m.top].run + m.levels[m.top].chain)
+				m.top--
 			}
 			m.count(true)
 			i++
@@ -96,7 +103,7 @@ func (m *meter) run(text string, levels []level) {
 			i++
 		case c == ';':
 			m.count(true)
-			m.reset(len(m.levels) == 1)
+			m.reset(m.top == 0)
 			if i+1 < n {
 				m.statements++
 			}
@@ -138,26 +145,25 @@ func (m *meter) count(sign bool) {
 	if sign {
 		m.tokens++
 	}
-	top := len(m.levels) - 1
-	m.levels[top].run++
+	m.levels[m.top].run++
 	m.score++
-	if m.score > m.maxScore || top > m.maxScore/4 {
+	if m.score > m.maxScore {
 		m.tooDeep = true
 	}
 }
 
 // chain takes a JOIN or a set operation, which nest to the left across commas.
 func (m *meter) chain() {
-	m.levels[len(m.levels)-1].chain += 4
+	m.levels[m.top].chain += 4
 	m.score += 4
 }
 
 func (m *meter) reset(statement bool) {
-	top := &m.levels[len(m.levels)-1]
-	m.score -= top.run
+	top := &m.levels[m.top]
+	m.score -= int(top.run)
 	top.run = 0
 	if statement {
-		m.score -= top.chain
+		m.score -= int(top.chain)
 		top.chain = 0
 	}
 }
