@@ -179,7 +179,7 @@ func TestAnAuditorReplaysTheLogWithoutAGateway(t *testing.T) {
 		audit.Asked, message('Q', "SELECT count(*) FROM items\x00"),
 		&audit.Record{Type: audit.TypeIntent, Session: "s1", Request: "s1.1", Subject: "corp:ana", Effect: access.Allow, Rule: "scientists-read", Accesses: statement},
 		audit.Answered, append(message('C', "SELECT 1\x00"), message('Z', "I")...),
-		&audit.Record{Type: audit.TypeOutcome, Session: "s1", Request: "s1.1", Subject: "corp:ana", Rows: 1, Micros: 900},
+		&audit.Record{Type: audit.TypeOutcome, Session: "s1", Request: "s1.1", Subject: "corp:ana", Effect: access.Allow, Rows: 1, Micros: 900},
 		&audit.Record{Type: audit.TypeSessionClose, Session: "s1", Subject: "corp:ana"},
 	} {
 		switch v := step.(type) {

@@ -292,8 +292,11 @@ func exchangeOf(number int, e *recording.Event) admin.Exchange {
 		Number: number, Request: e.Request, Seq: e.Seq, Time: e.Began, Accesses: e.Accesses, Unclear: e.Unclear, Effect: e.Effect, Rule: e.Rule,
 		Code: e.Code, Grant: e.Grant, Ended: e.Done, Rows: e.Rows, Bytes: e.Bytes, Micros: e.Micros, Error: e.Error,
 	}
-	if lost := errors.Join(e.AskedLost, e.AnsweredLost); lost != nil {
-		x.Sealed = lost.Error()
+	switch {
+	case e.AskedLost != nil:
+		x.Sealed = e.AskedLost.Error()
+	case e.AnsweredLost != nil:
+		x.Sealed = "the answer: " + e.AnsweredLost.Error()
 	}
 	_ = transcript.Lines(e.Asked, e.Answered, func(l access.Line) error { // returns emit's errors only
 		x.Lines = append(x.Lines, l)

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/admin"
@@ -61,6 +62,7 @@ func (s *Console) replay(w http.ResponseWriter, r *http.Request, c admin.Caller)
 	more, err := s.Service.Replay(r.Context(), c, v.ID, from, replayExchanges, func(e admin.Exchange) error {
 		x := exchange{e, lay(e.Lines)}
 		x.Lines = nil
+		x.Sealed, _, _ = strings.Cut(e.Sealed, "\n") // what was asked and answered are lost for the same reason, as a rule
 		d.Exchanges = append(d.Exchanges, x)
 		switch {
 		case e.Effect == access.Deny:

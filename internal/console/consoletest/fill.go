@@ -154,7 +154,7 @@ func (w *World) fillSessions(now time.Time) {
 			line("error", "ERROR 22000: different vector dimensions"),
 		}},
 		{Number: 6, Seq: 13, Time: at(200 * time.Second), Accesses: acc(access.Scroll, "items"), Effect: access.Allow, Rule: "scientists-look", Ended: true, Rows: 260, Micros: 9400, Lines: rows(line, text)},
-		{Number: 7, Seq: 15, Time: at(230 * time.Second), Effect: access.Allow, Sealed: "What was said here is sealed to auditors' keys that the gateway does not hold. Replay it with: vecgate sessions replay --identity FILE"},
+		{Number: 7, Seq: 15, Time: at(230 * time.Second), Effect: access.Allow, Sealed: "sealed to others"},
 		{Number: 8, Seq: 17, Time: at(260 * time.Second), Effect: access.Deny, Code: access.CodeUnclear, Unclear: "a DO block can do anything", Ended: true, Lines: []access.Line{line("statement", Attack), line("error", "ERROR 42501: not allowed: the statement is unclear")}},
 	}
 	for i := range w.exchanges[id] {
