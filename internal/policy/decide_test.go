@@ -650,3 +650,43 @@ func TestTheQuickStartDecidesAsItsCasesSay(t *testing.T) {
 		}
 	}
 }
+
+func TestAGrantOfVectorsIsForNobodyWhoActsThroughAnother(t *testing.T) {
+	p := parse(t, readers+`
+protect:
+  - {name: open, vectors: allow, who: {groups: [G]}, except: {groups: [Out]}}
+`)
+	mask := func(s *access.Subject) access.Mask {
+		return p.Decide(s, one(access.Search, items), access.Context{}).Obligations.Protection.Field(items, "embedding", true).Mask
+	}
+	ana := person("ana", "R", "G")
+	if got := mask(ana); got != access.MaskNone {
+		t.Errorf("granted: %q", got)
+	}
+	if got := mask(person("ana", "R", "G", "Out")); got != access.MaskNull {
+		t.Errorf("granted, but excepted: %q", got)
+	}
+	through := *ana
+	through.Actor = &access.Subject{ID: "agents:x", Kind: access.Workload}
+	if got := mask(&through); got != access.MaskNull {
+		t.Errorf("through an agent that is not granted them: %q", got)
+	}
+	out := *ana
+	out.Actor = person("out", "G", "Out")
+	if got := mask(&out); got != access.MaskNull {
+		t.Errorf("through somebody who is excepted: %q", got)
+	}
+}
+
+func TestAnExceptionOfAConditionalStatementGrantsNothing(t *testing.T) {
+	p := parse(t, readers+`
+protect:
+  - {name: shut, vectors: withhold, except: {groups: [G]}, when: context.channel == "sql"}
+`)
+	for _, channel := range []string{"sql", "rest"} {
+		g := p.Decide(person("ana", "R", "G"), one(access.Search, items), access.Context{Channel: channel}).Obligations.Protection
+		if got := g.Field(items, "embedding", true); got.Rule != byDefault {
+			t.Errorf("%s: %+v, want them withheld by default", channel, got)
+		}
+	}
+}
