@@ -104,6 +104,8 @@ func newRoot(env *Env) *cobra.Command {
 		newLogoutCommand(env),
 		newWhoamiCommand(env),
 		newTokenCommand(env),
+		newRequestsCommand(env),
+		newSessionsCommand(env),
 		newPolicyCommand(env),
 		newAuditCommand(env),
 		newDevCommand(env),

@@ -118,7 +118,7 @@ func (s *Session) ended(ctx context.Context, x Exchange, request string, began t
 	if werr := commit.Wait(context.WithoutCancel(ctx)); werr != nil {
 		s.gate.Log.ErrorContext(ctx, "outcome not recorded", "session", s.id, "request", request, "error", werr)
 	}
-	s.gate.Log.ErrorContext(ctx, "exchange ended early", "session", s.id, "request", request, "code", code, "error", err)
+	s.gate.Log.ErrorContext(ctx, "exchange ended early", "session", s.id, "request", request, "code", code, "error", err, "cause", causeOf(refusal))
 	usable := refusal != nil && error(refusal) == err //nolint:errorlint // identity: only a bare refusal leaves the session usable
 	if refusal == nil {
 		refusal = asRefusal(err, code)
@@ -278,6 +278,14 @@ func Digest(s *access.Subject, target, policy string, op *access.Operation) stri
 		h.Write(part)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// causeOf is what a refusal hides from the client.
+func causeOf(r *access.Refusal) error {
+	if r == nil {
+		return nil
+	}
+	return r.Err
 }
 
 func writes(op *access.Operation) bool {

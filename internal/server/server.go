@@ -135,6 +135,11 @@ func (s *Server) open(ctx context.Context) (err error) {
 		s.log.Warn("suspended", "who", who.Who, "by", who.By, "sessions", n)
 	}
 
+	s.registry.Ended = func(credential string) {
+		ended := errors.New("the credential was revoked")
+		s.gate.CutOff(func(who *access.Subject) bool { return who.Credential == credential }, ended)
+	}
+
 	s.desk = &approval.Desk{
 		Store: s.store.Requests(), Recorder: s.records, May: s.policy.MayApprove, Stands: s.voteStands, BaseURL: c.Gateway.URL,
 		OpenPerSubject: c.Limits.OpenRequests, Log: s.log, Now: now,
