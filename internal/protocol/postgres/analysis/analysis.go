@@ -24,6 +24,8 @@ type analysis struct {
 	viewAlias string // the view under which the client addressed what is read
 	into      bool   // SELECT INTO may stand here
 	cursor    bool   // the query is read through a cursor
+
+	settings map[*scope]string // of a level that reads pg_settings alone, the one name that its WHERE leaves
 }
 
 // stop ends an analysis: the statement is unclear.

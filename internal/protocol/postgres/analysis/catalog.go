@@ -21,6 +21,7 @@ type Catalog struct {
 	Creatable []string
 
 	database   string
+	role       string
 	relations  map[name]*Relation
 	byOID      map[uint32]*Relation
 	indexes    map[name]*Relation // index -> its table

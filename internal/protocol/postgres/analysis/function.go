@@ -25,6 +25,10 @@ var (
 		jsonb_agg jsonb_agg_strict jsonb_object_agg jsonb_object_agg_strict jsonb_object_agg_unique jsonb_object_agg_unique_strict range_agg
 		range_intersect_agg string_agg xmlagg`)
 
+	// rawFunctions change nothing, but show what may hold values out of tables: code, statistics, other people's queries.
+	rawFunctions = set(`pg_get_functiondef pg_get_function_sqlbody pg_cursor pg_prepared_statement pg_lock_status pg_blocking_pids
+		pg_stat_get_activity pg_stat_get_backend_activity pg_config pg_hba_file_rules pg_ident_file_mappings pg_show_all_file_settings`)
+
 	// unlocks give back what the session itself took, and need no right.
 	unlocks = set("pg_advisory_unlock pg_advisory_unlock_shared pg_advisory_unlock_all")
 	locks   = set(`pg_advisory_lock pg_advisory_lock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_lock
@@ -157,6 +161,10 @@ func (a *analysis) apply(schema, fn string, vs []value, sc *scope) value {
 			known = true
 			out.variable = true
 			a.add(access.Access{Action: access.SchemaRead, Resource: access.Resource{Target: a.cat.Target}})
+		case rawFunctions[fn]:
+			known = true
+			out.variable = true
+			a.add(access.Access{Action: access.RawRead, Resource: access.Resource{Target: a.cat.Target, Namespace: "pg_catalog", Collection: fn}})
 		}
 	}
 	isDistance := false
@@ -226,6 +234,9 @@ func (a *analysis) special(schema, fn string, f *pg.FuncCall, vs []value, sc *sc
 		}
 	case fn == "set_config":
 		n, val := literalText(f.Args, 0), ""
+		if n == "" && len(vs) > 0 && vs[0].copy != nil && vs[0].copy.Resource.Collection == "pg_settings" && vs[0].copy.Name == "name" && len(sc.items) == 1 {
+			n = a.settings[sc]
+		}
 		if n == "" {
 			a.unclear("set_config changes a setting whose name is not a constant")
 		}

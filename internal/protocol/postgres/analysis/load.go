@@ -85,7 +85,7 @@ func (l *loader) rows(query string, dest []any, each func()) error {
 }
 
 func (l *loader) database() error {
-	return l.rows("SELECT current_database()::text", []any{&l.cat.database}, func() {})
+	return l.rows("SELECT current_database()::text, current_user::text", []any{&l.cat.database, &l.cat.role}, func() {})
 }
 
 func (l *loader) schemas() error {

@@ -76,8 +76,12 @@ func (a *analysis) equality(node *pg.Node, sc *scope, clause string, narrows fun
 		l, r := a.expr(left, sc), a.expr(right, sc)
 		if l.copy == nil || l.origin == nil {
 			l, r, left, right = r, l, right, left
+			if l.copy == nil {
+				l, r, left, right = r, l, right, left
+			}
 		}
 		if l.copy == nil || l.origin == nil {
+			a.settingNamed(l, right, sc, clause)
 			return false
 		}
 		if !r.variable && len(r.from) == 0 {
@@ -125,6 +129,19 @@ func (a *analysis) equality(node *pg.Node, sc *scope, clause string, narrows fun
 		}
 	}
 	return false
+}
+
+// settingNamed notes FROM pg_settings WHERE name = 'x', with which pg_dump names a setting that a server may not have.
+func (a *analysis) settingNamed(v value, constant *pg.Node, sc *scope, clause string) {
+	if v.copy == nil || v.copy.Name != "name" || v.copy.Resource.Namespace != "pg_catalog" || v.copy.Resource.Collection != "pg_settings" {
+		return
+	}
+	if ids := literals(constant); clause == "WHERE" && len(sc.items) == 1 && len(ids) == 1 {
+		if a.settings == nil {
+			a.settings = map[*scope]string{}
+		}
+		a.settings[sc] = ids[0]
+	}
 }
 
 // simple reports whether an expression is made of columns, constants, parameters and calls only, so that looking at it

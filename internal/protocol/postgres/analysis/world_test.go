@@ -44,10 +44,8 @@ func catalogOf(t testing.TB) (*Catalog, postgrestest.Database) {
 	db := postgrestest.Start(t).NewProducts(t)
 	conn := db.App.Connect(t)
 	ctx := context.Background()
-	if _, err := db.Admin.Connect(t).Exec(ctx, "SET ROLE vecgate_app; "+schema); err != nil {
-		if _, err = db.Admin.Connect(t).Exec(ctx, schema); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := db.Admin.Connect(t).Exec(ctx, schema); err != nil {
+		t.Fatal(err)
 	}
 	cat, err := LoadCatalog(ctx, conn, "products")
 	if err != nil {
