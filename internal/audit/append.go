@@ -9,6 +9,7 @@ import (
 	"hash"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/klauspost/compress/s2"
 )
@@ -23,16 +24,39 @@ type batch struct {
 	record uint64 // sequence number of the first record
 	group  *Group // of the records; nil while nobody waits
 	woken  bool   // the committer has been told
+	timed  bool   // it will be, a little later
 }
 
-type span struct{ start, end int }
-
-func (b *batch) waiters() *Group {
+// waiters is the group of those who wait for the batch that is filling; the lock is held.
+func (l *Log) waiters(b *batch) *Group {
 	if b.group == nil {
 		b.group = NewGroup()
+		b.group.hurry = l.hurrying
 	}
 	return b.group
 }
+
+// hurry has the committer write the batch that somebody waits for. One that is being written already is in no need of it.
+func (l *Log) hurry(g *Group) {
+	l.mu.Lock()
+	wake := l.filling.group == g && l.failed == nil && l.wakes()
+	l.mu.Unlock()
+	if wake {
+		l.wake()
+	}
+}
+
+// nudge has the committer write what has been filling for a while.
+func (l *Log) nudge() {
+	l.mu.Lock()
+	wake := len(l.filling.buf) > 0 && l.failed == nil && l.wakes()
+	l.mu.Unlock()
+	if wake {
+		l.wake()
+	}
+}
+
+type span struct{ start, end int }
 
 // sealing is what the bodies of one request add up to until their record comes.
 type sealing struct {
@@ -65,13 +89,26 @@ func (l *Log) Append(r *Record) Commit {
 		return Resolved(0, err)
 	}
 	c := l.append(r)
-	wake := l.wakes()
+	wake := false
+	if !patient(r.Type) {
+		wake = l.wakes()
+	} else if b := l.filling; !b.woken && !b.timed {
+		b.timed = true
+		l.later.Reset(l.patience)
+	}
 	l.mu.Unlock()
 	if wake {
 		l.wake()
 	}
 	return c
 }
+
+// patient says that nobody waits for records of a type, as a rule: they are written with the next one that somebody waits
+// for, which saves a client that asks one thing after the other every second flush, or when their time has come.
+func patient(t Type) bool { return t == TypeOutcome || t == TypeSessionClose }
+
+// patience is how long a record is kept that nobody waits for.
+const patience = 5 * time.Millisecond
 
 // append is Append under the lock.
 func (l *Log) append(r *Record) Commit {
@@ -100,7 +137,7 @@ func (l *Log) append(r *Record) Commit {
 	b.leaves = append(b.leaves, span{start + frameHeader, len(b.buf)})
 	l.frames++
 	l.records++
-	return b.waiters().Commit(r.Seq)
+	return l.waiters(b).Commit(r.Seq)
 }
 
 // forget drops what was said in a session and never got its record; Verify will name such bodies.
@@ -187,7 +224,7 @@ func (l *Log) Sync(ctx context.Context) error {
 	wake := false
 	switch {
 	case len(l.filling.buf) > 0:
-		c = l.filling.waiters().Commit(0)
+		c = l.waiters(l.filling).Commit(0)
 		wake = l.wakes()
 	case l.writing != nil:
 		c = l.writing.Commit(0)

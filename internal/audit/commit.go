@@ -1,6 +1,9 @@
 package audit
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // Commit is the promise that a record becomes durable.
 type Commit struct {
@@ -10,8 +13,10 @@ type Commit struct {
 
 // Group is a run of records that become durable together, by one write and one flush.
 type Group struct {
-	done chan struct{}
-	err  error // written before done is closed
+	done   chan struct{}
+	err    error        // written before done is closed
+	hurry  func(*Group) // tells the log that somebody waits; may be nil
+	wanted atomic.Bool  // hurry was called
 }
 
 // NewGroup returns a group that is not yet durable.
@@ -40,6 +45,9 @@ func (c Commit) Wait(ctx context.Context) error {
 	case <-c.group.done:
 		return c.group.err
 	default:
+	}
+	if c.group.hurry != nil && !c.group.wanted.Swap(true) {
+		c.group.hurry(c.group)
 	}
 	select {
 	case <-c.group.done:

@@ -71,7 +71,7 @@ func (l *Log) take() *batch {
 // full ends the batch that is filling and begins another; the lock is held.
 func (l *Log) full() *batch {
 	b := l.filling
-	b.waiters()
+	l.waiters(b)
 	b.next = l.frames
 	l.filling = l.empty()
 	return b

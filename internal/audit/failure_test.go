@@ -242,3 +242,59 @@ func (f *slowFile) Sync() error {
 	}
 	return f.File.Sync()
 }
+
+// countingDisk counts flushes of segments.
+type countingDisk struct {
+	OS
+	flushes atomic.Int64
+}
+
+func (d *countingDisk) Create(name string, size int64) (File, error) {
+	f, err := d.OS.Create(name, size)
+	return &countingFile{f, d}, err
+}
+
+type countingFile struct {
+	File
+	disk *countingDisk
+}
+
+func (f *countingFile) Sync() error {
+	f.disk.flushes.Add(1)
+	return f.File.Sync()
+}
+
+func TestAnOutcomeIsFlushedWithTheNextIntent(t *testing.T) {
+	disk := &countingDisk{}
+	l := open(t, Options{Disk: disk, Segment: 1 << 20, Checkpoint: time.Hour})
+	l.patience = time.Hour
+	before := disk.flushes.Load()
+	for n := range 50 {
+		exchange(t, l, "s", n)
+	}
+	if flushes := disk.flushes.Load() - before; flushes != 50 {
+		t.Errorf("50 requests one after the other took %d flushes", flushes)
+	}
+	// Who waits for an outcome gets it.
+	if err := l.Append(outcome("s", 50)).Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := l.State().Records; got != 101 {
+		t.Errorf("%d records are durable, want 101", got)
+	}
+}
+
+func TestAnOutcomeThatNobodyWaitsForBecomesDurable(t *testing.T) {
+	l := open(t, Options{Checkpoint: time.Hour})
+	if l.patience > 50*time.Millisecond {
+		t.Errorf("an outcome may be kept for %s", l.patience)
+	}
+	l.Append(outcome("s", 1))
+	for {
+		more := l.Reader().Watch()
+		if l.State().Records > 0 {
+			return
+		}
+		<-more
+	}
+}

@@ -66,7 +66,10 @@ type Log struct {
 	since    time.Time
 	closed   bool
 
-	stale     atomic.Bool // the current segment has been written long enough
+	later     *time.Timer // calls nudge for records that nobody waits for
+	patience  time.Duration
+	hurrying  func(*Group) // hurry, as one value
+	stale     atomic.Bool  // the current segment has been written long enough
 	work      chan struct{}
 	closing   chan struct{}
 	committed chan struct{}
@@ -95,6 +98,9 @@ func Open(ctx context.Context, opts Options) (*Log, error) {
 		scratch: sync.Pool{New: func() any { return new([]byte) }}, idle: newIdle(),
 	}
 	l.room = sync.NewCond(&l.mu)
+	l.patience, l.hurrying = patience, l.hurry
+	l.later = time.AfterFunc(time.Hour, l.nudge)
+	l.later.Stop()
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
@@ -210,6 +216,7 @@ func (l *Log) Close() error {
 	l.room.Broadcast()
 	l.mu.Unlock()
 	close(l.closing)
+	l.later.Stop()
 	l.aging.Wait()
 	l.wake()
 	<-l.committed
@@ -240,15 +247,5 @@ func (l *Log) recycle(b *batch) {
 	select {
 	case l.batches <- b:
 	default:
-	}
-}
-
-// nudge has the committer write bodies that wait for a record which takes its time.
-func (l *Log) nudge() {
-	l.mu.Lock()
-	wake := len(l.filling.buf) > 0 && l.failed == nil && l.wakes()
-	l.mu.Unlock()
-	if wake {
-		l.wake()
 	}
 }
