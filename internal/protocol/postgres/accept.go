@@ -8,8 +8,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -37,6 +39,12 @@ type guest struct {
 // handle serves one connection to its end.
 func (s *Server) handle(ctx context.Context, raw net.Conn) {
 	defer raw.Close()
+	defer func() {
+		// A fault in one session must not end the others.
+		if fault := recover(); fault != nil {
+			s.log.ErrorContext(ctx, "panic in a session", "client", raw.RemoteAddr().String(), "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+		}
+	}()
 	address := raw.RemoteAddr().String()
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		address = host

@@ -12,6 +12,8 @@ import (
 // It returns to the relay, which passes on how it ended.
 func (x *exchange) takeCopy(ctx context.Context, st *step) error {
 	s := x.s
+	s.patience.Stop()
+	s.stopGuard()
 	if x.held > 0 {
 		x.writing.Wait()
 		s.drop(x)

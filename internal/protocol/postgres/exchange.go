@@ -206,7 +206,10 @@ func (x *exchange) add(st *step, e effect) {
 // catalog is read again first, once in a while.
 func (x *exchange) analyze(text string) *analysis.Plan {
 	t := x.s.target
-	plan := t.analyzer.Analyze(text, t.current().catalog)
+	plan := t.analyzer.Analyze(text, x.s.snapshot().catalog)
+	if x.s.inside != nil {
+		return plan
+	}
 	for _, st := range plan.Statements {
 		if st.Missing == "" {
 			continue
@@ -222,7 +225,7 @@ func (x *exchange) analyze(text string) *analysis.Plan {
 
 // fresh makes sure that what a name stands for was analysed over the newest catalog.
 func (x *exchange) fresh(p *prepared) {
-	if p.plan.Epoch != x.s.target.current().catalog.Epoch {
+	if p.plan.Epoch != x.s.snapshot().catalog.Epoch {
 		p.plan = x.analyze(p.text)
 		p.rewriter, p.treatment = nil, nil
 	}
@@ -488,17 +491,26 @@ func (x *exchange) Forward(ctx context.Context, _ vault.Credential, _ gate.Tape)
 				s.up.conn.Close()
 			}
 		})
+		s.patience.Reset(watchClientAfter)
 		return nil
 	}
 	if _, err := s.up.conn.Write(data); err != nil {
 		return fmt.Errorf("send to target: %w", err)
 	}
 	s.drop(x)
+	s.patience.Reset(watchClientAfter)
 	return nil
 }
 
+// setRunning says whether the target works for us.
 func (s *session) setRunning(running bool) {
+	if !running {
+		s.patience.Stop()
+	}
 	s.flight.Lock()
 	s.running = running
 	s.flight.Unlock()
+	if !running {
+		s.stopGuard()
+	}
 }

@@ -254,3 +254,25 @@ func TestACredentialThatExpiresEndsTheSession(t *testing.T) {
 		t.Errorf("the session outlived its credential: %v", err)
 	}
 }
+
+func TestAStatementDoesNotRunOnForNobody(t *testing.T) {
+	w := newWorld(t)
+	r := dialRaw(t, w.dsn())
+	r.send(query("select pg_sleep(60)"))
+	w.journal.wait(t, audit.TypeIntent, 1)
+	time.Sleep(watchClientAfter + 200*time.Millisecond)
+	r.conn.Close()
+	w.journal.wait(t, audit.TypeSessionClose, 1)
+}
+
+func TestAClientMaySendAheadWhileAStatementRuns(t *testing.T) {
+	w := newWorld(t)
+	r := dialRaw(t, w.dsn())
+	r.send(query("select pg_sleep(1.6)"))
+	time.Sleep(watchClientAfter + 200*time.Millisecond)
+	r.send(query("select 'second'") + query("select 'third'"))
+	answer := string(r.until('Z', 3))
+	if !strings.Contains(answer, "second") || !strings.Contains(answer, "third") {
+		t.Errorf("%s", show([]byte(answer)))
+	}
+}

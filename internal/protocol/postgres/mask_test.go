@@ -212,6 +212,24 @@ func TestChangedTablesAreSeenAtOnce(t *testing.T) {
 	if _, err := conn.Exec(ctx, "selekt 1"); state(err) != "42601" {
 		t.Errorf("no SQL: %v", err)
 	}
+	// Inside a transaction that nobody else can look into.
+	for range 2 {
+		for _, text := range []string{"begin", "create table inner_one (a int primary key)", "create table inner_two (a int references inner_one)", "create index on inner_two (a)",
+			"insert into inner_one values (1)", "savepoint sp", "alter table inner_one add b text", "select b from inner_one", "rollback to sp", "select a from inner_one"} {
+			if _, err := conn.Exec(ctx, text); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+		}
+		if _, err := conn.Exec(ctx, "select b from inner_one"); state(err) != "42703" {
+			t.Errorf("a column that was rolled back: %v", err)
+		}
+		if _, err := conn.Exec(ctx, "rollback"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Exec(ctx, "select a from inner_one"); state(err) != "42P01" {
+			t.Errorf("a table that was rolled back: %v", err)
+		}
+	}
 	// Changed behind the gateway's back.
 	admin := w.db.App.Connect(t)
 	if _, err := admin.Exec(ctx, "create table behind (a int)"); err != nil {

@@ -158,7 +158,7 @@ func (x *exchange) rewriterOf(e *execution, columns []wire.ResultColumn) (*value
 	for i := range codes {
 		codes[i] = int16(formats[2*i+1])
 	}
-	r, err := value.NewRewriter(x.s.server.masker, x.s.target.current().types, t.Columns, oids, codes)
+	r, err := value.NewRewriter(x.s.server.masker, x.s.snapshot().types, t.Columns, oids, codes)
 	if err != nil {
 		return nil, leak("%w", err)
 	}

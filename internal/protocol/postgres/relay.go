@@ -51,10 +51,10 @@ func (x *exchange) Reply(ctx context.Context, tape gate.Tape) (access.Outcome, e
 	err := x.answer(ctx)
 	if x.forwarded {
 		x.writing.Wait()
+		x.s.setRunning(false)
 		if x.held > 0 {
 			x.s.drop(x)
 		}
-		x.s.setRunning(false)
 	}
 	x.canceling.Wait()
 	if err == nil && x.writeErr != nil {
@@ -466,7 +466,9 @@ func (x *exchange) happened(e *execution) {
 		return
 	}
 	s.worked = s.worked || x.work
-	s.altered = s.altered || st.ChangesCatalog || e.of.statement() != nil && e.of.statement().ChangesCatalog
+	if st.ChangesCatalog || e.of.statement() != nil && e.of.statement().ChangesCatalog || st.Kind == analysis.RollbackTo && s.altered {
+		s.altered, s.stale = true, true
+	}
 	if e.treatment != nil && e.treatment.Redact {
 		s.redacted = true
 	}
@@ -505,7 +507,7 @@ func (x *exchange) readyForQuery(ctx context.Context, st *step, body []byte, tot
 	x.confirm(st.effect)
 	if s.status == 'I' {
 		s.names.transactionEnded()
-		s.worked, s.redacted = false, false
+		s.worked, s.redacted, s.stale, s.inside = false, false, false, nil
 		if s.undo != nil {
 			s.ticket, s.undo = *s.undo, nil
 			s.gate.SetTicket(s.ticket)

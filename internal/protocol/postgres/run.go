@@ -56,6 +56,9 @@ func (s *session) serve(ctx context.Context, x *exchange) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	x.cancel = cancel
+	if err := s.lookInside(ctx); err != nil {
+		return err
+	}
 	x.plan()
 	if x.ticket != "" && x.ticket != s.ticket {
 		s.gate.SetTicket(x.ticket)

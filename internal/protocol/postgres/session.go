@@ -41,6 +41,8 @@ type session struct {
 	worked   bool // the transaction has done something that approval cannot wait for
 	redacted bool // the transaction may still raise errors with protected values (deferred constraints)
 	altered  bool // the transaction changed the catalog
+	stale    bool // and it has not been looked at since
+	inside   *snapshot
 	ticket   string
 	undo     *string // the ticket before SET LOCAL
 	names    names
@@ -57,6 +59,9 @@ type session struct {
 	flight  sync.Mutex
 	running bool                    // guarded by flight: the target works for us
 	held    context.CancelCauseFunc // guarded by flight: takes a held request back
+	guard   *watcher                // guarded by flight: watches the client of a long statement
+
+	patience *time.Timer // how long a statement runs before its client is watched
 }
 
 var (
@@ -88,11 +93,16 @@ func (g *guest) open(ctx context.Context, subject *access.Subject) {
 		server: s, target: t, log: s.log, gate: gs, version: g.start.Version, client: g.conn, secure: g.secure != nil, in: g.in,
 		status: 'I', ticket: g.start.Ticket, closed: make(chan struct{}),
 	}
-	err := ss.start(ctx, g.start)
-	if err == nil {
-		err = ss.run(ctx)
+	err := error(&access.Refusal{Code: access.CodeInternal, Message: "internal error", Hint: "the operator's log has the details"})
+	defer func() { ss.finish(err) }() // with that error when it panics
+	err = ss.serveAll(ctx, g.start)
+}
+
+func (s *session) serveAll(ctx context.Context, asked *startup.Session) error {
+	if err := s.start(ctx, asked); err != nil {
+		return err
 	}
-	ss.finish(err)
+	return s.run(ctx)
 }
 
 // start connects to the target and tells the client that it may begin.
@@ -118,6 +128,8 @@ func (s *session) start(ctx context.Context, asked *startup.Session) error {
 	s.server.keys.add(s)
 	s.idle.timer = time.AfterFunc(time.Hour, s.watchIdle)
 	s.idle.timer.Stop()
+	s.patience = time.AfterFunc(time.Hour, s.watchBusy)
+	s.patience.Stop()
 	go s.watchEnd()
 
 	out, at := wire.Begin(nil, wire.Authentication)

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"os"
 	"sync/atomic"
@@ -29,27 +30,69 @@ func (x *exchange) startWatching() {
 	s.flight.Lock()
 	s.held = x.cancel
 	s.flight.Unlock()
-	go func() {
-		defer close(w.done)
-		for !w.stop.Load() && s.in.Len()-x.held < maxAhead {
-			if leaves(s.in.Bytes()[x.held:]) {
-				x.cancel(errClientGone)
-				return
-			}
-			err := s.in.More()
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				if w.stop.Load() {
-					return
-				}
-				_ = s.client.SetReadDeadline(time.Time{})
-				continue
-			}
-			if err != nil {
-				x.cancel(errClientGone)
-				return
-			}
+	go w.watch(s, x.held, func() { x.cancel(errClientGone) })
+}
+
+// watch reads ahead, behind the first held bytes, until it is stopped or the client goes.
+func (w *watcher) watch(s *session, held int, gone func()) {
+	defer close(w.done)
+	for !w.stop.Load() && s.in.Len()-held < maxAhead {
+		if leaves(s.in.Bytes()[held:]) {
+			gone()
+			return
 		}
-	}()
+		err := s.in.More()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			if w.stop.Load() {
+				return
+			}
+			_ = s.client.SetReadDeadline(time.Time{})
+			continue
+		}
+		if err != nil {
+			gone()
+			return
+		}
+	}
+}
+
+// end stops the watch and gives the client's bytes back to the session.
+func (w *watcher) end(s *session) {
+	w.stop.Store(true)
+	_ = s.client.SetReadDeadline(past)
+	<-w.done
+	_ = s.client.SetReadDeadline(time.Time{})
+	if s.ending.Load() != nil || s.draining.Load() {
+		_ = s.client.SetReadDeadline(past)
+	}
+}
+
+// watchClientAfter is how long a statement runs before its client is watched, so that nothing runs on for nobody.
+const watchClientAfter = time.Second
+
+// watchBusy watches the client of a statement that takes long. It runs in the timer's own goroutine.
+func (s *session) watchBusy() {
+	s.flight.Lock()
+	if !s.running || s.guard != nil {
+		s.flight.Unlock()
+		return
+	}
+	w := &watcher{done: make(chan struct{})}
+	s.guard = w
+	held := s.x.held
+	s.flight.Unlock()
+	w.watch(s, held, func() { s.cancelUpstream(context.Background()) })
+}
+
+// stopGuard ends the watch of a client whose statement took long.
+func (s *session) stopGuard() {
+	s.flight.Lock()
+	w := s.guard
+	s.guard = nil
+	s.flight.Unlock()
+	if w != nil {
+		w.end(s)
+	}
 }
 
 // stopWatching ends the watch; afterwards the client's bytes belong to the session again.
@@ -63,13 +106,7 @@ func (x *exchange) stopWatching() {
 	s.flight.Lock()
 	s.held = nil
 	s.flight.Unlock()
-	w.stop.Store(true)
-	_ = s.client.SetReadDeadline(past)
-	<-w.done
-	_ = s.client.SetReadDeadline(time.Time{})
-	if s.ending.Load() != nil {
-		_ = s.client.SetReadDeadline(past)
-	}
+	w.end(s)
 }
 
 // leaves reports whether a Terminate is among the messages.
