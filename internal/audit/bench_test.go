@@ -74,3 +74,39 @@ func BenchmarkBody(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRequest is what one client waits for per request when it asks one thing after the other: its intent is durable,
+// its outcome follows.
+func BenchmarkRequest(b *testing.B) {
+	l := open(b, Options{Segment: 64 << 20})
+	before := cpu(b)
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		exchange(b, l, "s", n)
+	}
+	b.ReportMetric(float64((cpu(b)-before).Microseconds())/float64(b.N), "cpu-µs/request")
+}
+
+// BenchmarkVerify is how fast a log is checked, bodies included.
+func BenchmarkVerify(b *testing.B) {
+	dir := b.TempDir()
+	l := open(b, Options{Dir: dir, Segment: 4 << 20})
+	for n := range 20_000 {
+		r := sample()
+		r.Session, r.Request = "s", fmt.Sprintf("s.%d", n)
+		if err := l.Body(r.Request, Asked, make([]byte, 300)); err != nil {
+			b.Fatal(err)
+		}
+		l.Append(r)
+		l.Append(outcome("s", n))
+	}
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if report := verify(b, dir); !report.OK() || report.Records != 40_000 {
+			b.Fatalf("%+v", report)
+		}
+	}
+	b.ReportMetric(40_000*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}

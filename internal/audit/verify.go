@@ -93,7 +93,9 @@ type verification struct {
 	frame    uint64 // number of the next frame
 	latest   time.Time
 	tree     tree
-	whole    bool // every leaf so far is from a record or a tile; the tree means something
+	whole    bool        // every leaf so far is from a record or a tile; the tree means something
+	row      []tlog.Hash // of the tile that was looked at last
+	rowOf    uint64
 	entries  []byte
 	bundled  bool // entries holds every record of the bundle so far
 	marks    []Checkpoint
@@ -271,12 +273,23 @@ func (v *verification) start(h *segmentHeader) {
 
 // tileLeaf is the hash of a record as it was published.
 func (v *verification) tileLeaf(seq uint64) (tlog.Hash, bool) {
-	width := int(seq%tileWidth) + 1
-	hashes, err := v.tiles.row(0, seq/tileWidth, width)
-	if err != nil {
-		return tlog.Hash{}, false
+	if index := seq / tileWidth; v.row == nil || v.rowOf != index {
+		v.rowOf, v.row = index, []tlog.Hash{}
+		for width := tileWidth; width > 0 && len(v.row) == 0; {
+			if hashes, err := v.tiles.row(0, index, width); err == nil {
+				v.row = hashes
+			}
+			widths := v.tiles.partial(0, index)
+			if width != tileWidth || len(widths) == 0 {
+				break
+			}
+			width = widths[len(widths)-1]
+		}
 	}
-	return hashes[width-1], true
+	if at := int(seq % tileWidth); at < len(v.row) {
+		return v.row[at], true
+	}
+	return tlog.Hash{}, false
 }
 
 // skipTo goes over records that cannot be read, by what was published of them.
