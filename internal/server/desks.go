@@ -3,8 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -129,11 +127,7 @@ type rules struct {
 
 func (r rules) Current(context.Context) (admin.PolicyText, error) {
 	p := r.holder.Load()
-	text, err := os.ReadFile(p.File())
-	if err != nil {
-		return admin.PolicyText{}, fmt.Errorf("read policy: %w", err)
-	}
-	t := admin.PolicyText{File: p.File(), Digest: p.Digest(), Statements: p.Statements(), Text: string(text)}
+	t := admin.PolicyText{File: p.File(), Digest: p.Digest(), Statements: p.Statements(), Text: string(p.Text())}
 	if since := r.since.Load(); since != nil {
 		t.Since = *since
 	}
@@ -163,7 +157,7 @@ func (r rules) Explain(_ context.Context, q admin.Question) (admin.Explanation, 
 	x := r.holder.Load().Explain(who, access.Access{
 		Action: q.Action, Resource: resource, Attributes: access.Attributes{Rows: rows, Limit: rows},
 	}, access.Context{Now: r.now()})
-	out := admin.Explanation{Effect: x.Effect, Reason: x.Reason, Hold: x.Hold}
+	out := admin.Explanation{Effect: x.Effect, Reason: x.Reason, Hold: x.Hold, Masks: x.Masks}
 	for _, s := range x.Steps {
 		kind, _, _ := strings.Cut(s.Statement, "[")
 		out.Steps = append(out.Steps, admin.Step{Kind: kind, Name: s.Name, Position: s.Position, Matched: s.Applies, Why: s.Why})

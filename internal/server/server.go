@@ -262,6 +262,7 @@ func (s *Server) serve(ctx context.Context) error {
 	loops.Go(func() error { s.desk.Run(ctx, time.Second); return nil })
 	loops.Go(func() error { return s.watch(ctx) })
 	loops.Go(func() error { return s.verifyLog(ctx) })
+	loops.Go(func() error { return s.age(ctx) })
 	loops.Go(func() error {
 		<-ctx.Done()
 		s.log.Info("draining", "sessions", len(s.gate.Sessions()))
@@ -281,9 +282,28 @@ func (s *Server) serve(ctx context.Context) error {
 	return err
 }
 
+// age forgets what is older than its retention, once an hour.
+func (s *Server) age(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+		if err := s.store.Prune(ctx, s.config.Audit.Retention); err != nil && ctx.Err() == nil {
+			s.log.Error("forget what is older than audit.retention", "error", err)
+		}
+	}
+}
+
 // faults are the reasons why no session should be sent here now.
 func (s *Server) faults(ctx context.Context) []error {
 	var faults []error
+	if err := s.store.Ready(ctx); err != nil {
+		faults = append(faults, fmt.Errorf("store: %w", err))
+	}
 	if err := s.journal.Sync(ctx); err != nil {
 		faults = append(faults, fmt.Errorf("audit log: %w", err))
 	}

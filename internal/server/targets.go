@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/gate"
@@ -101,23 +103,21 @@ func maskKey(dir string) ([]byte, error) {
 	return key, os.WriteFile(file, key, 0o600)
 }
 
+// serverTLS is the TLS of a listener. A renewed certificate is used from the next handshake after its files changed.
 func serverTLS(t *config.ServerTLS) (*tls.Config, error) {
 	if t == nil {
 		return nil, nil
 	}
-	cert, err := t.Cert.Read()
+	current := &renewed{source: t}
+	pair, err := current.read()
 	if err != nil {
-		return nil, fmt.Errorf("tls.cert: %w", err)
+		return nil, err
 	}
-	key, err := t.Key.Read()
-	if err != nil {
-		return nil, fmt.Errorf("tls.key: %w", err)
+	current.pair.Store(pair)
+	c := &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return current.certificate(), nil },
 	}
-	pair, err := tls.X509KeyPair([]byte(cert.Reveal()), []byte(key.Reveal()))
-	if err != nil {
-		return nil, fmt.Errorf("tls.cert and tls.key: %w", err)
-	}
-	c := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	if t.Min == "1.3" {
 		c.MinVersion = tls.VersionTLS13
 	}
@@ -128,6 +128,40 @@ func serverTLS(t *config.ServerTLS) (*tls.Config, error) {
 		c.ClientAuth = tls.VerifyClientCertIfGiven
 	}
 	return c, nil
+}
+
+// renewed is a certificate that is read again now and then. While its files cannot be read, the last one that could be is
+// used.
+type renewed struct {
+	source *config.ServerTLS
+	pair   atomic.Pointer[tls.Certificate]
+	next   atomic.Int64 // unix time from which on the files are read again
+}
+
+func (r *renewed) read() (*tls.Certificate, error) {
+	cert, err := r.source.Cert.Read()
+	if err != nil {
+		return nil, fmt.Errorf("tls.cert: %w", err)
+	}
+	key, err := r.source.Key.Read()
+	if err != nil {
+		return nil, fmt.Errorf("tls.key: %w", err)
+	}
+	pair, err := tls.X509KeyPair([]byte(cert.Reveal()), []byte(key.Reveal()))
+	if err != nil {
+		return nil, fmt.Errorf("tls.cert and tls.key: %w", err)
+	}
+	return &pair, nil
+}
+
+func (r *renewed) certificate() *tls.Certificate {
+	now := time.Now().Unix()
+	if next := r.next.Load(); now >= next && r.next.CompareAndSwap(next, now+60) {
+		if pair, err := r.read(); err == nil {
+			r.pair.Store(pair)
+		}
+	}
+	return r.pair.Load()
 }
 
 func clientTLS(t *config.Target) (*tls.Config, error) {

@@ -27,11 +27,8 @@ func story(t *teller, g *world.Gateway) error {
 		return err
 	}
 	say("\nPersonal data is masked by where it comes from, whatever it is called on the way; embeddings are withheld:")
-	if err := t.must(`as sam psql -c "SELECT c.name, c.email AS harmless_name, c.phone, left(c.embedding::text, 20) IS NULL AS withheld FROM customers c WHERE id = 7"`, "[redacted]"); err != nil {
-		// A derived value of a withheld vector may be refused rather than nulled: show the plain columns instead.
-		if err := t.must(`as sam psql -c "SELECT name, email AS harmless_name, phone, embedding FROM customers WHERE id = 7"`, "[redacted]"); err != nil {
-			return err
-		}
+	if err := t.must(`as sam psql -c "SELECT c.name, c.email AS harmless_name, c.phone, c.embedding FROM customers c WHERE id = 7"`, "[redacted]"); err != nil {
+		return err
 	}
 	say("\nGuessing does not help:")
 	if err := t.refused(`as sam psql -c "SELECT name FROM customers WHERE email LIKE 'a%' LIMIT 5"`, "ERROR"); err != nil {
@@ -83,12 +80,12 @@ func story(t *teller, g *world.Gateway) error {
 	if err := t.refused(`as nightly psql -c "SELECT name FROM customers WHERE id = 1"`, "nightly"); err != nil {
 		return err
 	}
-	if err := t.must("as aud vecgate sessions ls", "ci:1001/2002:nightly", "ci:1001/2002:retrain"); err != nil {
+	if err := t.must("as aud vecgate sessions ls --past", "ci:1001/2002:nightly", "ci:1001/2002:retrain"); err != nil {
 		return err
 	}
 
 	t.chapter("What happened?", "An approver replays the session; the replay itself is on record.")
-	if err := t.must(`as arno vecgate sessions replay $(as arno vecgate sessions ls --subject corp:sam --json | python3 -c 'import json,sys; print([s["id"] for s in json.load(sys.stdin)["sessions"] if s["requests"]][-1])')`, "[redacted]"); err != nil {
+	if err := t.must(`as arno vecgate sessions replay $(as arno vecgate sessions ls --past --subject corp:sam --json | python3 -c 'import json,sys; print([s["id"] for s in json.load(sys.stdin)["sessions"] if s["requests"]][-1])')`, "[redacted]"); err != nil {
 		return err
 	}
 
