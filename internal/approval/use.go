@@ -50,7 +50,7 @@ func (d *Desk) Use(ctx context.Context, id, digest string) (access.Grant, error)
 	if err := d.change(ctx, r, version, nil); err != nil {
 		return access.Grant{}, err
 	}
-	return access.Grant{Request: r.ID, Digest: r.Digest, Policy: r.Policy, Rule: r.Terms.Rule, Policy: r.Policy, Persons: persons, Expires: r.Expires}, nil
+	return access.Grant{Request: r.ID, Digest: r.Digest, Policy: r.Policy, Rule: r.Terms.Rule, Persons: persons, Expires: r.Expires}, nil
 }
 
 // standing are the votes that still count, with why the last of the others does not.
