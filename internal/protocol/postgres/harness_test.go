@@ -230,6 +230,8 @@ func usual(op *access.Operation, c access.Context) access.Decision {
 
 // Lease implements gate.Credentials.
 func (w *world) Lease(context.Context, string) (vault.Credential, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return vault.Credential{Name: "products@1", User: w.db.App.User, Secret: vault.NewSecret(w.db.App.Password), Version: 1}, nil
 }
 

@@ -18,10 +18,14 @@ type idle struct {
 	timer *time.Timer
 	spoke atomic.Bool // bytes of the target, or its end, are there
 
-	mu    sync.Mutex
-	state int           // guarded by mu
-	done  chan struct{} // guarded by mu: closed when the watch has ended
-	err   error         // of the watch; read after done
+	mu      sync.Mutex
+	state   int           // guarded by mu
+	turn    uint64        // guarded by mu: counts the idle times
+	seen    uint64        // guarded by mu: the turn at the last tick
+	ticking bool          // guarded by mu: the timer runs
+	urgent  bool          // guarded by mu: the watch must begin at the next tick
+	done    chan struct{} // guarded by mu: closed when the watch has ended
+	err     error         // of the watch; read after done
 }
 
 const (
@@ -30,45 +34,63 @@ const (
 	watching
 )
 
-// watchAfter is how long a session is idle before its target is watched.
+// watchAfter is how long a session is idle, at least, before its target is watched.
 const watchAfter = 5 * time.Millisecond
 
-// arm begins an idle time. Between arm and disarm nobody else reads from the target.
+// arm begins an idle time. Between arm and disarm nobody else reads from the target. In a busy session this must cost
+// nothing: the timer is not set anew for every idle time but ticks until one of them has lasted from tick to tick.
 func (s *session) arm(after time.Duration) {
-	s.idle.mu.Lock()
-	s.idle.state = waiting
-	s.idle.mu.Unlock()
-	s.idle.timer.Reset(after)
+	i := &s.idle
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.state = waiting
+	i.turn++
+	i.urgent = after == 0
+	if !i.ticking || i.urgent {
+		i.ticking = true
+		i.timer.Reset(after)
+	}
 }
 
 // disarm ends an idle time and returns the error that the target's connection ended with, if it did.
 func (s *session) disarm() error {
-	s.idle.timer.Stop()
-	s.idle.mu.Lock()
-	was, done := s.idle.state, s.idle.done
-	s.idle.state = busy
-	s.idle.mu.Unlock()
+	i := &s.idle
+	i.mu.Lock()
+	was, done := i.state, i.done
+	i.state = busy
+	i.mu.Unlock()
 	if was != watching {
 		return nil
 	}
 	_ = s.up.conn.SetReadDeadline(past)
 	<-done
 	_ = s.up.conn.SetReadDeadline(time.Time{})
-	s.idle.spoke.Store(false)
-	return s.idle.err
+	i.spoke.Store(false)
+	return i.err
 }
 
-// watchIdle waits for the target to speak. It runs in the timer's own goroutine.
-func (s *session) watchIdle() {
-	s.idle.mu.Lock()
-	if s.idle.state != waiting {
-		s.idle.mu.Unlock()
+// tick runs in the timer's own goroutine: it waits for the target to speak once the session has been idle for a while.
+func (s *session) tick() {
+	i := &s.idle
+	i.mu.Lock()
+	switch {
+	case i.state == busy:
+		i.ticking = false
+		i.mu.Unlock()
+		return
+	case i.state != waiting:
+		i.mu.Unlock()
+		return
+	case i.turn != i.seen && !i.urgent:
+		i.seen = i.turn
+		i.timer.Reset(watchAfter)
+		i.mu.Unlock()
 		return
 	}
-	s.idle.state = watching
+	i.state, i.ticking = watching, false
 	done := make(chan struct{})
-	s.idle.done, s.idle.err = done, nil
-	s.idle.mu.Unlock()
+	i.done, i.err = done, nil
+	i.mu.Unlock()
 	defer close(done)
 
 	if d := s.server.limits.Idle; d > 0 {

@@ -51,6 +51,9 @@ func (s *session) lookInside(ctx context.Context) error {
 	if next.catalog, err = analysis.LoadCatalog(ctx, conn, s.target.name); err == nil {
 		next.types, err = value.Load(ctx, conn)
 	}
+	if err == nil {
+		err = conn.PgConn().SyncConn(ctx) // nothing of pgx may go on reading
+	}
 	if err == nil && (conn.PgConn().TxStatus() != 'T' || shim.closed) {
 		err = errors.New("the transaction did not survive it")
 	}

@@ -126,7 +126,7 @@ func (s *session) start(ctx context.Context, asked *startup.Session) error {
 	}
 	s.names.limit = s.server.limits.Names
 	s.server.keys.add(s)
-	s.idle.timer = time.AfterFunc(time.Hour, s.watchIdle)
+	s.idle.timer = time.AfterFunc(time.Hour, s.tick)
 	s.idle.timer.Stop()
 	s.patience = time.AfterFunc(time.Hour, s.watchBusy)
 	s.patience.Stop()
@@ -160,6 +160,8 @@ func (s *session) run(ctx context.Context) error {
 func (s *session) finish(err error) {
 	if s.idle.timer != nil {
 		s.disarm()
+		s.idle.timer.Stop()
+		s.patience.Stop()
 	}
 	close(s.closed)
 	cause := err

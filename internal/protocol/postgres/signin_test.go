@@ -298,12 +298,16 @@ func TestTheTargetMustBeWhoItIsAndTheCredentialPlain(t *testing.T) {
 		t.Errorf("wrong name in the certificate: %v", err)
 	}
 	w = newWorld(t)
+	w.mu.Lock()
 	w.db.App.User, w.db.App.Password = pg.User, pg.Password
+	w.mu.Unlock()
 	if _, err := pgx.Connect(t.Context(), w.dsn()); state(err) != "08006" {
 		t.Errorf("superuser as the gateway's credential: %v", err)
 	}
 	w = newWorld(t, func(_ *Config, target *Target) { target.Privileged = true })
+	w.mu.Lock()
 	w.db.App.User, w.db.App.Password = pg.User, pg.Password
+	w.mu.Unlock()
 	conn, err := pgx.Connect(t.Context(), w.dsn())
 	if err != nil {
 		t.Fatalf("where it is allowed: %v", err)

@@ -65,6 +65,9 @@ func dialRaw(t testing.TB, dsn string) *raw {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := conn.SyncConn(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 	h, err := conn.Hijack()
 	if err != nil {
 		t.Fatal(err)
