@@ -16,6 +16,7 @@ type analysis struct {
 	accesses []noted
 	touched  map[*Relation]bool
 	used     map[*Column]bool
+	uses     map[Use]bool
 	joins    [][]*read // groups of occurrences that a condition compares with each other
 	left     int       // work that may still be done
 
@@ -98,7 +99,7 @@ func analyse(node *pg.Node, text string, cat *Catalog) *Statement {
 }
 
 func newAnalysis(cat *Catalog, st *Statement) *analysis {
-	return &analysis{cat: cat, st: st, touched: map[*Relation]bool{}, used: map[*Column]bool{}, left: budget}
+	return &analysis{cat: cat, st: st, touched: map[*Relation]bool{}, used: map[*Column]bool{}, uses: map[Use]bool{}, left: budget}
 }
 
 // run analyses the statement; a stop, and any fault of our own, leaves it unclear.

@@ -46,6 +46,8 @@ var bypasses = []struct {
 	{9, "EXPLAIN ANALYZE SELECT id FROM people WHERE email > 'm'", ""},
 	{9, "EXPLAIN SELECT id FROM people WHERE email = 'a@b.c'", ""},
 	{9, "EXPLAIN (VERBOSE) SELECT email FROM people", ""},
+	{9, "EXPLAIN ANALYZE EXECUTE p", ""},
+	{9, "EXPLAIN ANALYZE CREATE TABLE x AS EXECUTE p", ""},
 	{10, "CREATE TABLE x AS SELECT email FROM people", access.SchemaCreate},
 	{10, "CREATE TEMP TABLE x AS SELECT p.* FROM people p", access.SchemaCreate},
 	{10, "SELECT email INTO x FROM people", access.SchemaCreate},

@@ -4,12 +4,14 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // cache keeps plans by exact text and catalog epoch. Nothing less than the text would do: two texts that differ in a
 // literal, a name or a comment may differ in what they do. A hit allocates nothing.
 type cache struct {
 	seed   maphash.Seed
+	epoch  atomic.Uint64 // of the plans that are kept; those of another hold on to a whole catalog
 	shards [64]shard
 }
 
@@ -61,6 +63,9 @@ func (c *cache) put(plan *Plan) {
 	if len(plan.Text) > maxCachedText {
 		return
 	}
+	if old := c.epoch.Swap(plan.Epoch); old != plan.Epoch && old != 0 {
+		c.clear()
+	}
 	// The caller's text may be a part of a larger buffer that must not live on.
 	plan.Text = strings.Clone(plan.Text)
 	key := c.key(plan.Text, plan.Epoch)
@@ -83,6 +88,16 @@ func (c *cache) put(plan *Plan) {
 		s.queue = s.queue[1:]
 		s.size -= s.entries[oldest].size
 		delete(s.entries, oldest)
+	}
+}
+
+func (c *cache) clear() {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		clear(s.entries)
+		s.queue, s.size = nil, 0
+		s.mu.Unlock()
 	}
 }
 

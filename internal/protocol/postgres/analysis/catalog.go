@@ -98,6 +98,7 @@ type dataType struct {
 	vector bool
 	kind   byte // pg_type.typtype
 	elem   uint32
+	base   uint32 // of a domain
 }
 
 // relation finds a relation by its name as the server would.
@@ -124,6 +125,18 @@ func (c *Catalog) typeNamed(schema, typ string, path []string) *dataType {
 		}
 	}
 	return nil
+}
+
+// sent is the type that a RowDescription names for a value: of a domain, what it is made of.
+func (c *Catalog) sent(oid uint32) uint32 {
+	for range 32 {
+		t := c.typeOID[oid]
+		if t == nil || t.base == 0 {
+			return oid
+		}
+		oid = t.base
+	}
+	return 0
 }
 
 // sources are the column and all other names of its value.

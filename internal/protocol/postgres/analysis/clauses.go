@@ -63,7 +63,7 @@ func (a *analysis) orderByClause(list []*pg.Node, q *query, sc *scope) {
 			q.orderBy = appendName(q.orderBy, c.Name)
 		}
 		if v.distance != nil && i == 0 && (q.limit != access.Unbounded || q.limitParam > 0) && len(by.UseOp) == 0 {
-			a.st.Shaping = appendUse(a.st.Shaping, Use{Column: v.distance, How: UseKNN, Where: "ORDER BY"})
+			a.use(Use{Column: v.distance, How: UseKNN, Where: "ORDER BY"})
 			if r := v.distanceOrigin; r != nil && (!r.knn || r.knnLimit < q.limit) {
 				r.knn, r.knnLimit, r.knnParam = true, q.limit, q.limitParam
 			}
@@ -224,13 +224,4 @@ func appendName(names []string, n string) []string {
 		}
 	}
 	return append(names, n)
-}
-
-func appendUse(uses []Use, u Use) []Use {
-	for _, have := range uses {
-		if have == u {
-			return uses
-		}
-	}
-	return append(uses, u)
 }

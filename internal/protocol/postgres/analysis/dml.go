@@ -151,7 +151,7 @@ func (a *analysis) onConflict(oc *pg.OnConflictClause, it *item, given map[*Colu
 				how = UseOther
 			}
 			for _, s := range it.relation.sources(c) {
-				a.st.Shaping = appendUse(a.st.Shaping, Use{Column: s, How: how, Where: "ON CONFLICT"})
+				a.use(Use{Column: s, How: how, Where: "ON CONFLICT"})
 			}
 		}
 		a.where(inf.WhereClause, inner, "ON CONFLICT", nil)
@@ -159,7 +159,7 @@ func (a *analysis) onConflict(oc *pg.OnConflictClause, it *item, given map[*Colu
 			for _, key := range it.relation.keys {
 				for _, c := range key {
 					for _, s := range it.relation.sources(c) {
-						a.st.Shaping = appendUse(a.st.Shaping, Use{Column: s, How: UseOther, Where: "ON CONFLICT"})
+						a.use(Use{Column: s, How: UseOther, Where: "ON CONFLICT"})
 					}
 				}
 			}
@@ -253,7 +253,7 @@ func (a *analysis) delete(s *pg.DeleteStmt, q *query, sc *scope) {
 // reach are the attributes of a write that a condition narrows.
 func (a *analysis) reach(r *read) access.Attributes {
 	spread(a.joins)
-	at := access.Attributes{Points: access.Unbounded, Filter: r.filter(), FilterFields: r.filters, IDs: r.ids}
+	at := access.Attributes{Points: access.Unbounded, Filter: r.filter(), FilterFields: r.filters, IDs: r.keys()}
 	for _, group := range a.joins {
 		if at.Filter != access.FilterKey && slices.Contains(group, r) {
 			at.Filter = access.FilterOther
@@ -323,7 +323,7 @@ func (a *analysis) returning(list []*pg.Node, it *item, q *query, sc *scope, rea
 		return
 	}
 	act := access.Scroll
-	at := access.Attributes{Rows: access.Unbounded, Limit: access.Unbounded, Filter: it.read.filter(), FilterFields: it.read.filters, IDs: it.read.ids}
+	at := access.Attributes{Rows: access.Unbounded, Limit: access.Unbounded, Filter: it.read.filter(), FilterFields: it.read.filters, IDs: it.read.keys()}
 	if n, ok := it.read.keyed(); ok {
 		act, at.Rows = access.Fetch, n
 	} else if points > 0 {

@@ -159,7 +159,7 @@ func (a *analysis) view(rel *Relation) *query {
 	if a.viewDepth > 32 {
 		a.unclear("views over views are too deep at %s", rel.Resource)
 	}
-	shaping, alias, target := a.st.Shaping, a.viewAlias, a.inTarget
+	alias, target := a.viewAlias, a.inTarget
 	a.viewDepth++
 	a.inTarget = 0
 	if alias == "" {
@@ -169,8 +169,6 @@ func (a *analysis) view(rel *Relation) *query {
 	a.viewDepth--
 	a.inTarget = target
 	a.viewAlias = alias
-	// What decides which rows a view has is its owner's choice, not the caller's.
-	a.st.Shaping = shaping
 	if len(q.columns) != len(rel.Columns) {
 		a.unclear("the view %s does not have the columns of its definition", rel.Resource)
 	}
@@ -264,6 +262,9 @@ func (a *analysis) join(j *pg.JoinExpr, sc *scope) []*item {
 			v = r.v
 		case pg.JoinType_JOIN_FULL:
 			v = derived(l.v, r.v)
+		}
+		if l.v.typ != r.v.typ || l.v.typ == 0 {
+			v = derived(l.v, r.v) // brought to a common type
 		}
 		v.from = union(v.from, either(l.v, r.v).from)
 		merged = append(merged, field{name: n, v: v})

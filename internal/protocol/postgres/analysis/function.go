@@ -172,6 +172,8 @@ func (a *analysis) apply(schema, fn string, vs []value, sc *scope) value {
 		if schema != "" && o.schema != schema || schema == "" && !contains(sc.path, o.schema) {
 			continue
 		}
+		// What returns many rows is no constant, whatever it is given.
+		out.variable = out.variable || o.set
 		if o.schema == "pg_catalog" {
 			if known {
 				continue

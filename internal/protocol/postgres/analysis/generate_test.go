@@ -22,8 +22,8 @@ type source struct {
 
 var tables = []source{
 	{"people", []string{"id", "email", "nickname"}},
-	{"plain", []string{"id", "a", "b"}},
-	{"secrets", []string{"id", "email", "half", "note"}},
+	{"plain", []string{"id", "a", "b", "wide"}},
+	{"secrets", []string{"id", "email", "half", "note", "label"}},
 	{"contacts", []string{"id", "mail", "shout"}},
 	{"staff", []string{"id", "email", "nickname", "badge"}},
 	{"events", []string{"id", "day", "email"}},

@@ -123,7 +123,7 @@ func (l *loader) types() error {
 		fmt.Sprintf(ofExtension, "pg_type", "t.oid")+`
 		FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname !~ '^pg_(toast|temp_)' ORDER BY 1`,
 		[]any{&oid, &schema, &typ, &kind, &elem, &base, &extension}, func() {
-			t := &dataType{oid: oid, name: name{schema, typ}, kind: kind[0], elem: elem}
+			t := &dataType{oid: oid, name: name{schema, typ}, kind: kind[0], elem: elem, base: base}
 			t.vector = extension == "vector" && (typ == "vector" || typ == "halfvec" || typ == "sparsevec")
 			l.cat.types[t.name], l.cat.typeOID[oid] = t, t
 			bases = append(bases, struct{ t, base uint32 }{oid, base})

@@ -72,6 +72,14 @@ func (r *read) keyed() (int64, bool) {
 	return rows, true
 }
 
+// keys are the keys that a request names literally, when it names rows by key.
+func (r *read) keys() []string {
+	if _, ok := r.keyed(); ok {
+		return r.ids
+	}
+	return nil
+}
+
 func (r *read) joinKeyed() bool {
 	return r.rel.unique(func(c *Column) bool { _, ok := r.equal[c]; return ok || r.joined[c] })
 }
@@ -140,10 +148,8 @@ func (a *analysis) values(s *pg.SelectStmt, q *query, sc *scope) {
 			case n == 0:
 				q.columns = append(q.columns, field{name: "column" + itoa(i+1), v: v})
 			case i < len(q.columns):
+				// Of several rows not even constants are one constant.
 				q.columns[i].v = either(q.columns[i].v, v)
-				if !v.variable && !q.columns[i].v.variable {
-					continue
-				}
 				q.columns[i].v.variable = true
 			}
 		}

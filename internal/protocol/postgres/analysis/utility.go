@@ -117,7 +117,7 @@ func (a *analysis) finish(q *query) {
 	}
 	a.st.Outputs = make([]Output, len(q.columns))
 	for i, c := range q.columns {
-		a.st.Outputs[i] = Output{Name: c.name, Copy: c.v.copy, Sources: c.v.from, Distance: c.v.distance, TypeOID: c.v.typ}
+		a.st.Outputs[i] = Output{Name: c.name, Copy: c.v.copy, Sources: c.v.from, Distance: c.v.distance, TypeOID: a.cat.sent(c.v.typ)}
 	}
 }
 
@@ -180,8 +180,10 @@ func (a *analysis) noted() []noted {
 // explain analyses EXPLAIN: what it explains may run (ANALYZE), and its plan shows estimates and constants.
 func (a *analysis) explain(s *pg.ExplainStmt) {
 	a.st.Kind, a.st.ReturnsRows = Explain, true
+	if s.Query.GetExecuteStmt() != nil || s.Query.GetCreateTableAsStmt().GetQuery().GetExecuteStmt() != nil {
+		a.unclear("EXPLAIN EXECUTE is not supported; explain the statement itself")
+	}
 	a.body(s.Query, nil)
-	a.st.Executes = a.st.Body.Executes
 	a.st.ChangesCatalog = a.st.Body.ChangesCatalog
 	out := Output{Name: "QUERY PLAN"}
 	for _, o := range a.st.Body.Outputs {

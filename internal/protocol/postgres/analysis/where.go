@@ -9,10 +9,20 @@ import (
 // maxIDs is how many keys of a request are kept for the record.
 const maxIDs = 200
 
+// use notes a use of a column once.
+func (a *analysis) use(u Use) {
+	if a.viewDepth > 0 || a.uses[u] {
+		// What decides which rows a view has is its owner's choice, not the caller's.
+		return
+	}
+	a.uses[u] = true
+	a.st.Shaping = append(a.st.Shaping, u)
+}
+
 // shape notes that a value decides which rows come back.
 func (a *analysis) shape(v value, where string) {
 	for _, c := range v.from {
-		a.st.Shaping = appendUse(a.st.Shaping, Use{Column: c, How: UseOther, Where: where})
+		a.use(Use{Column: c, How: UseOther, Where: where})
 	}
 	a.work(len(v.from))
 }
@@ -186,7 +196,7 @@ func (a *analysis) equals(l value, n int, ids []string, clause string, narrows f
 		if clause == "WHERE" {
 			how = UseEquality
 		}
-		a.st.Shaping = appendUse(a.st.Shaping, Use{Column: c, How: how, Where: clause})
+		a.use(Use{Column: c, How: how, Where: clause})
 	}
 	r := l.origin
 	r.filters = appendName(r.filters, l.copy.Name)

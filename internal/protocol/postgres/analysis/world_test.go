@@ -11,17 +11,18 @@ import (
 // schema is what the tests read and attack, beside the demonstration data: views, partitions, children, generated columns,
 // functions and operators of a user.
 const schema = `
+CREATE DOMAIN tag AS text CHECK (length(VALUE) < 100);
 CREATE VIEW contact AS SELECT id, email AS mail, upper(name) AS shout, city FROM customers;
 CREATE VIEW contact2 AS SELECT mail AS m2, id, city FROM contact;
 CREATE MATERIALIZED VIEW cities AS SELECT city, count(*) AS n, max(email) AS top FROM customers GROUP BY city;
-CREATE TABLE secrets (id int PRIMARY KEY, email text, half text GENERATED ALWAYS AS (left(email, 3)) STORED, note text);
+CREATE TABLE secrets (id int PRIMARY KEY, email text, half text GENERATED ALWAYS AS (left(email, 3)) STORED, note text, label tag);
 CREATE TABLE events (id int, day date, email text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
 CREATE TABLE events_2026 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
 CREATE TABLE people (id int PRIMARY KEY, email text, nickname text);
 CREATE TABLE staff (badge text) INHERITS (people);
 CREATE TABLE ruled (id int, email text);
 CREATE RULE copy_out AS ON INSERT TO ruled DO ALSO INSERT INTO people VALUES (new.id, new.email);
-CREATE TABLE plain (id int PRIMARY KEY, a text, b text, v vector(3), UNIQUE (a, b));
+CREATE TABLE plain (id int PRIMARY KEY, a text, b text, v vector(3), wide bigint, UNIQUE (a, b));
 CREATE FUNCTION leak(int) RETURNS text LANGUAGE sql AS 'SELECT email FROM customers LIMIT 1';
 CREATE FUNCTION evil_eq(text, int) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 CREATE OPERATOR === (leftarg = text, rightarg = int, function = evil_eq);
@@ -30,7 +31,6 @@ CREATE SEQUENCE counter;
 CREATE INDEX plain_v ON plain USING hnsw (v vector_l2_ops);
 CREATE SCHEMA other;
 CREATE TABLE other.thing (id int PRIMARY KEY, email text);
-CREATE DOMAIN tag AS text CHECK (length(VALUE) < 100);
 `
 
 func postgrestestDatabase(t testing.TB) postgrestest.Database {
