@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -103,24 +104,41 @@ func historyOf(name string, each func(at time.Time, msg []byte) error) error {
 		return err
 	}
 	defer f.Close()
-	r := bufio.NewReader(f)
-	for n := 1; ; n++ {
-		line, err := r.ReadBytes('\n')
-		if err != nil {
-			return nil // the end, or a line without its end
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 2*maxCheckpoint)
+	var half error // of a line that a crash may have cut off, if it is the last one
+	n := 0
+	for lines.Scan() {
+		if half != nil {
+			return half
 		}
-		var k kept
-		if err := json.Unmarshal(line, &k); err != nil {
-			// A crash leaves a half line that the next one is appended to: the whole one is at its end.
-			at := strings.LastIndex(string(line), `{"time":`)
-			if at <= 0 || json.Unmarshal(line[at:], &k) != nil {
-				return fmt.Errorf("%s:%d: not a checkpoint", filepath.Base(name), n)
-			}
+		n++
+		k, ok := readKept(lines.Bytes())
+		if !ok {
+			half = fmt.Errorf("%s:%d: not a checkpoint", filepath.Base(name), n)
+			continue
 		}
 		if err := each(k.Time, []byte(k.Note)); err != nil {
 			return fmt.Errorf("%s:%d: %w", filepath.Base(name), n, err)
 		}
 	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("%s:%d: %w", filepath.Base(name), n+1, err)
+	}
+	return nil
+}
+
+// readKept reads a line of the history. A crash leaves half a line, which the next one is appended to: the whole one is at
+// its end.
+func readKept(line []byte) (k kept, ok bool) {
+	if json.Unmarshal(line, &k) == nil {
+		return k, true
+	}
+	at := bytes.LastIndex(line, []byte(`{"time":`))
+	if at <= 0 || json.Unmarshal(line[at:], &k) != nil {
+		return kept{}, false
+	}
+	return k, true
 }
 
 // latestCheckpoint returns the largest signed checkpoint in a directory; nil when nothing was signed yet.
@@ -136,7 +154,7 @@ func latestCheckpoint(dir string, key note.Verifier) (*Checkpoint, error) {
 		}
 		return nil
 	}
-	msg, err := os.ReadFile(filepath.Join(dir, tilesDir, "checkpoint"))
+	msg, err := readSmall(filepath.Join(dir, tilesDir, "checkpoint"), maxCheckpoint)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

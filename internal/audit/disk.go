@@ -87,6 +87,31 @@ func syncDir(dir string) error {
 	return nil
 }
 
+// readSmall reads a file that should be small. Who brings a log to verify chooses how large its files are.
+func readSmall(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("%s is larger than the %d bytes that it can have", name, limit)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// What the small files of a log can have.
+const (
+	maxTile       = tileWidth * (2 + maxRecord) // a bundle; tiles of hashes are smaller
+	maxWrapped    = 1 << 20
+	maxCheckpoint = 1 << 20 // with many cosignatures
+	maxKeyFile    = 64 << 10
+)
+
 // writeFile replaces a file as a whole: after a crash there is the old one or the new one. With durable false a crash of
 // the machine may leave neither.
 func writeFile(name string, data []byte, perm os.FileMode, durable bool) error {

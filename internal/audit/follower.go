@@ -284,7 +284,7 @@ func (f *follower) load(ctx context.Context, l *Log, signer *signer, segments []
 }
 
 func (f *follower) readSynced() uint64 {
-	b, err := os.ReadFile(filepath.Join(f.l.opts.Dir, syncedName))
+	b, err := readSmall(filepath.Join(f.l.opts.Dir, syncedName), 64)
 	if err != nil {
 		return 0
 	}

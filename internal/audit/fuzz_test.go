@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -96,7 +97,7 @@ func FuzzCheckProof(f *testing.F) {
 	})
 }
 
-// FuzzOpenSegment opens a log whose segment an intruder, or a broken disk, has filled.
+// FuzzVerifySegment verifies a log whose segment an intruder, or a broken disk, has filled.
 func FuzzVerifySegment(f *testing.F) {
 	dir := evidence(f, 3, 64<<10)
 	whole, err := os.ReadFile(segmentPath(dir, 1))
@@ -116,5 +117,65 @@ func FuzzVerifySegment(f *testing.F) {
 		if report.OK() && !bytes.Equal(bytes.TrimRight(b, "\x00"), bytes.TrimRight(whole, "\x00")) {
 			t.Fatalf("a changed segment passes: %+v", report)
 		}
+	})
+}
+
+func FuzzParseCheckpoint(f *testing.F) {
+	s, err := loadSigner(filepath.Join(f.TempDir(), "key"), "vecgate/test")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, text := range []string{checkpointText("vecgate/test", 7, leafHash(make([]byte, 9), span{1, 9})), "vecgate/test\n07\nAAAA\n", "vecgate/other\n7\n\n"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		msg, err := note.Sign(&note.Note{Text: text}, s)
+		if err != nil {
+			return
+		}
+		c, err := ParseCheckpoint(msg, s.verifier)
+		if err != nil {
+			return
+		}
+		if want := checkpointText("vecgate/test", c.Size, c.Root); !bytes.HasPrefix([]byte(text), []byte(want)) {
+			t.Fatalf("%q is read as %q", text, want)
+		}
+		if _, err := ParseCheckpoint(append(msg, 'x'), s.verifier); err == nil {
+			t.Fatal("something may follow the signature")
+		}
+	})
+}
+
+func FuzzSplitBundle(f *testing.F) {
+	f.Add(appendEntry(appendEntry(nil, []byte("one")), []byte("two")), 2)
+	f.Add([]byte{0, 9, 'x'}, 1)
+	f.Fuzz(func(t *testing.T, b []byte, n int) {
+		entries, err := splitBundle(b, n)
+		if err != nil {
+			return
+		}
+		var again []byte
+		for _, e := range entries {
+			again = appendEntry(again, e)
+		}
+		if len(entries) < n || !bytes.HasPrefix(b, again) {
+			t.Fatalf("%d entries, want %d", len(entries), n)
+		}
+	})
+}
+
+func FuzzReadHistory(f *testing.F) {
+	line, err := json.Marshal(kept{Note: "vecgate/test\n7\n"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(append(line, '\n'))
+	f.Add(append(line[:20:20], line...))
+	name := filepath.Join(f.TempDir(), "day.jsonl")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_ = historyOf(name, func(time.Time, []byte) error { return nil })
 	})
 }

@@ -101,6 +101,6 @@ func readSecret(name string) (string, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return "", fmt.Errorf("%s can be read by others: chmod 600 %s", name, name)
 	}
-	text, err := os.ReadFile(name)
+	text, err := readSmall(name, maxKeyFile)
 	return string(text), err
 }

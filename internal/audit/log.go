@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -137,6 +138,9 @@ func (o *Options) defaults() {
 func (l *Log) now() time.Time { return l.opts.Now().UTC().Round(0).Truncate(time.Microsecond) }
 
 func (l *Log) open(ctx context.Context) error {
+	if strings.ContainsAny(l.opts.Origin, " +\n\t") || l.opts.Origin == "" {
+		return fmt.Errorf("%q cannot be the name of a log: it must not be empty, nor contain spaces or a plus sign", l.opts.Origin)
+	}
 	// 1. The directory is ours alone.
 	for _, dir := range []string{l.opts.Dir, filepath.Join(l.opts.Dir, segmentsDir), filepath.Join(l.opts.Dir, tilesDir), filepath.Join(l.opts.Dir, checkpointsDir)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -25,7 +24,7 @@ func (r *Reader) Prove(ctx context.Context, seq uint64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prove record %d: %w", seq, err)
 	}
-	msg, err := os.ReadFile(filepath.Join(r.dir, tilesDir, "checkpoint"))
+	msg, err := readSmall(filepath.Join(r.dir, tilesDir, "checkpoint"), maxCheckpoint)
 	if err != nil {
 		return nil, fmt.Errorf("prove record %d: %w", seq, err)
 	}

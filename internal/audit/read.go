@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,7 +52,7 @@ func OpenDir(dir string, identities ...age.Identity) (*Reader, error) {
 // PublicKey is the key in a log's directory that its checkpoints are signed with. Who does not trust the directory brings
 // the key along.
 func PublicKey(dir string) (note.Verifier, error) {
-	text, err := os.ReadFile(filepath.Join(dir, publicName))
+	text, err := readSmall(filepath.Join(dir, publicName), maxKeyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -341,7 +340,7 @@ func (r *Reader) key(number uint32) (cipher.AEAD, error) {
 	if aead := r.keys[number]; aead != nil {
 		return aead, nil
 	}
-	wrapped, err := os.ReadFile(keyPath(r.dir, number))
+	wrapped, err := readSmall(keyPath(r.dir, number), maxWrapped)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("data key %d: %w", number, ErrDestroyed)
 	}

@@ -136,6 +136,39 @@ func TestALogKeepsItsName(t *testing.T) {
 	}
 }
 
+func TestALogNeedsANameThatCanBeSigned(t *testing.T) {
+	for _, origin := range []string{"vecgate/my gateway", "vecgate/a+b", "vecgate/a\nb"} {
+		if _, err := tryOpen(t, Options{Origin: origin}); err == nil || !strings.Contains(err.Error(), "cannot be the name of a log") {
+			t.Errorf("%q: Open says %v", origin, err)
+		}
+	}
+}
+
+func TestAHalfWrittenCheckpointIsPassedOver(t *testing.T) {
+	dir := evidence(t, 5, 64<<10)
+	days, err := filepath.Glob(filepath.Join(dir, checkpointsDir, "*.jsonl"))
+	if err != nil || len(days) == 0 {
+		t.Fatal(days, err)
+	}
+	day := days[len(days)-1]
+	whole, err := os.ReadFile(day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(day, append(whole, whole[:len(whole)/2]...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	checkLog(t, dir)
+	l := open(t, Options{Dir: dir}) // and the next one is appended to the half
+	exchange(t, l, "later", 1)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if report := checkLog(t, dir); report.Signed != report.Records {
+		t.Errorf("%d of %d records are signed", report.Signed, report.Records)
+	}
+}
+
 func TestProofsHoldForTheirRecordOnly(t *testing.T) {
 	dir := evidence(t, 300, 32<<10)
 	r, err := OpenDir(dir)

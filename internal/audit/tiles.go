@@ -38,7 +38,7 @@ func (t tiles) write(level int, index uint64, width int, data []byte) error {
 
 // read returns at least the first width entries of a tile or a bundle, and how many there are.
 func (t tiles) read(level int, index uint64, width int) ([]byte, int, error) {
-	b, err := os.ReadFile(t.file(level, index, tileWidth))
+	b, err := readSmall(t.file(level, index, tileWidth), maxTile)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return b, tileWidth, err
 	}
@@ -47,7 +47,7 @@ func (t tiles) read(level int, index uint64, width int) ([]byte, int, error) {
 	if at == len(widths) {
 		return nil, 0, fmt.Errorf("tile %s: %w", tilePath(level, index, width), fs.ErrNotExist)
 	}
-	b, err = os.ReadFile(t.file(level, index, widths[at]))
+	b, err = readSmall(t.file(level, index, widths[at]), maxTile)
 	return b, widths[at], err
 }
 

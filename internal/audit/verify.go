@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sort"
 	"time"
@@ -182,7 +181,7 @@ func (v *verification) checkpoints() error {
 	if err != nil {
 		v.report.problem(Problem{Where: "history of checkpoints", What: err.Error()})
 	}
-	msg, err := os.ReadFile(filepath.Join(v.tiles.dir, "checkpoint"))
+	msg, err := readSmall(filepath.Join(v.tiles.dir, "checkpoint"), maxCheckpoint)
 	switch {
 	case err == nil:
 		keep("published checkpoint", false, msg)
@@ -627,7 +626,7 @@ func (v *verification) compare(level int, index uint64, want []byte) {
 	}
 	first := index << (tileHeight * (max(level, 0) + 1))
 	name := tilePath(level, index, tileWidth)
-	got, err := os.ReadFile(v.tiles.file(level, index, tileWidth))
+	got, err := readSmall(v.tiles.file(level, index, tileWidth), maxTile)
 	if errors.Is(err, fs.ErrNotExist) {
 		v.report.problem(Problem{Seq: first, Until: end - 1, Where: name, What: "the tile is missing"})
 		return
