@@ -24,6 +24,7 @@ type Checkpoint struct {
 	Size   uint64
 	Root   tlog.Hash
 	Note   []byte
+	Time   time.Time // when it was signed, where the history says so
 }
 
 func checkpointText(origin string, size uint64, root tlog.Hash) string {
@@ -144,12 +145,12 @@ func readKept(line []byte) (k kept, ok bool) {
 // latestCheckpoint returns the largest signed checkpoint in a directory; nil when nothing was signed yet.
 func latestCheckpoint(dir string, key note.Verifier) (*Checkpoint, error) {
 	var latest *Checkpoint
-	consider := func(_ time.Time, msg []byte) error {
+	consider := func(at time.Time, msg []byte) error {
 		c, err := ParseCheckpoint(msg, key)
 		if err != nil {
 			return err
 		}
-		if latest == nil || c.Size > latest.Size {
+		if c.Time = at; latest == nil || c.Size >= latest.Size {
 			latest = &c
 		}
 		return nil

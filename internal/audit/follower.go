@@ -155,7 +155,8 @@ func (f *follower) sign() error {
 	if err != nil {
 		return fmt.Errorf("sign checkpoint %d: %w", f.tree.size, err)
 	}
-	if err := keepCheckpoint(f.l.opts.Dir, f.l.now(), msg); err != nil {
+	now := f.l.now()
+	if err := keepCheckpoint(f.l.opts.Dir, now, msg); err != nil {
 		return fmt.Errorf("keep checkpoint %d: %w", f.tree.size, err)
 	}
 	if err := writeFile(filepath.Join(f.tiles.dir, "checkpoint"), msg, 0o644, true); err != nil {
@@ -164,7 +165,7 @@ func (f *follower) sign() error {
 	f.signed = f.tree.size
 	f.published.Store(f.signed)
 	f.mu.Lock()
-	f.note, f.signedAt = msg, f.l.now()
+	f.note, f.signedAt = msg, now
 	f.mu.Unlock()
 	if f.l.opts.Published != nil {
 		f.l.opts.Published(msg)
@@ -245,7 +246,7 @@ func (f *follower) load(ctx context.Context, l *Log, signer *signer, segments []
 	if latest == nil {
 		latest = &Checkpoint{Root: (&tree{}).root()}
 	}
-	f.note = latest.Note
+	f.note, f.signedAt = latest.Note, latest.Time
 	known := []Checkpoint{*latest}
 	if len(l.opts.Known) > 0 {
 		c, err := ParseCheckpoint(l.opts.Known, signer.verifier)

@@ -196,3 +196,21 @@ func TestAnyRecordIsFoundAgainWithTheBodiesBeforeIt(t *testing.T) {
 		}
 	}
 }
+
+func TestStateSaysWhatIsSignedAfterARestartToo(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, Options{Dir: dir})
+	if s := l.State(); s.Records != 0 || s.Signed != 0 || !s.SignedAt.IsZero() || s.Failed != nil {
+		t.Errorf("an empty log: %+v", s)
+	}
+	exchange(t, l, "s", 1)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := l.State()
+	l = open(t, Options{Dir: dir})
+	after := l.State()
+	if after.Records != 2 || after.Signed != 2 || string(after.Note) != string(before.Note) || !after.SignedAt.Equal(before.SignedAt) || after.Key != before.Key {
+		t.Errorf("before %+v\nafter %+v", before, after)
+	}
+}

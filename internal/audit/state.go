@@ -8,7 +8,7 @@ type State struct {
 	Key      string    // the public key, in the form that note.NewVerifier reads
 	Records  uint64    // that are durable
 	Signed   uint64    // that the last checkpoint signs
-	SignedAt time.Time // zero when nothing was signed since the gateway started
+	SignedAt time.Time // zero when nothing was signed yet
 	Note     []byte    // the last checkpoint
 	Failed   error     // why nothing can be written at the moment
 	Since    time.Time // since when
