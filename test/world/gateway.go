@@ -49,6 +49,7 @@ type GatewayOptions struct {
 	Output    io.Writer
 	Logger    *slog.Logger
 	Limits    string // further lines of the limits section
+	Audit     string // further keys of the audit section
 	Database2 string // registered as target "second" when set
 }
 
@@ -205,7 +206,7 @@ targets:
 	if o.Database2 != "" {
 		target("second", o.Database2)
 	}
-	fmt.Fprintf(&b, "policy: policy.yaml\naudit: {dir: audit, self: true}\nstore: {sqlite: var/state.db}\n")
+	fmt.Fprintf(&b, "policy: policy.yaml\naudit:\n  dir: audit\n  self: true\n  %s\nstore: {sqlite: var/state.db}\n", o.Audit)
 	limits := o.Limits
 	if o.Sessions != 0 {
 		limits += fmt.Sprintf("  sessions: %d\n  sessions_per_subject: %d\n", o.Sessions, o.Sessions)
