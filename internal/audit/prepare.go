@@ -10,14 +10,14 @@ type preparer struct {
 }
 
 // begin starts make in the background. It is called by the committer only, never while work is under way.
-func (p *preparer) begin(make_ func() (*fresh, error)) {
+func (p *preparer) begin(prepare func() (*fresh, error)) {
 	done := make(chan struct{})
 	p.mu.Lock()
 	p.busy = done
 	p.mu.Unlock()
 	go func() {
 		defer close(done)
-		f, err := make_()
+		f, err := prepare()
 		if err != nil {
 			f = nil
 		}

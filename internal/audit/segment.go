@@ -77,7 +77,7 @@ type fresh struct {
 	sealer *sealer
 }
 
-// prepare makes ready the segment of a number. With spare it uses the zero-filled file that an earlier run left behind.
+// prepare makes ready the segment of a number: a file full of zeros, and a data key that is wrapped and durable.
 func (l *Log) prepare(number uint32) (*fresh, error) {
 	sealer, wrapped, err := newSealer(l.opts.Origin, number, l.recipients)
 	if err != nil {
