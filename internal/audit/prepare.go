@@ -9,7 +9,7 @@ type preparer struct {
 	ready *fresh
 }
 
-// begin starts make in the background. It is called by the committer only, never while work is under way.
+// begin calls prepare in the background. It is called by the committer only, never while work is under way.
 func (p *preparer) begin(prepare func() (*fresh, error)) {
 	done := make(chan struct{})
 	p.mu.Lock()
