@@ -15,9 +15,10 @@ export function follow() {
   const dot = document.querySelector('[data-livedot]');
   let events;
   let missed = false;
+  let leaving = false;
 
   const open = () => {
-    if (events || document.hidden) return;
+    if (events || leaving || document.hidden) return;
     events = new EventSource('/requests/events');
     events.addEventListener('alive', () => {
       if (dot) dot.hidden = false;
@@ -43,6 +44,10 @@ export function follow() {
   };
   document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));
   addEventListener('pagehide', close);
+  document.addEventListener('submit', () => { // the answer to the form is the next page; our own change must not reload this one
+    leaving = true;
+    close();
+  });
   open();
 }
 
