@@ -76,8 +76,13 @@ type fault struct {
 	position                        int
 }
 
+// reset makes the exchange ready for the next run, and lets go of what the last one held, so that an idle session holds
+// little.
 func (x *exchange) reset(s *session) {
-	clear(x.steps) // lets go of what the last run held
+	if cap(x.steps) > 64 || cap(x.runs) > 64 || cap(x.view.effects) > 64 || cap(x.canonical) > 4<<10 {
+		x.steps, x.runs, x.view.effects, x.canonical = nil, nil, nil, nil
+	}
+	clear(x.steps)
 	clear(x.runs)
 	clear(x.view.effects)
 	*x = exchange{
@@ -147,7 +152,7 @@ func (x *exchange) planStep(st *step) *fault {
 		}
 		st.what = what
 		if st.kind == wire.Close {
-			e := effect{kind: analysis.Close, name: string(name)}
+			e := effect{kind: analysis.Close, name: key(name)}
 			if what == 'S' {
 				e.kind = analysis.Deallocate
 			}
@@ -251,7 +256,7 @@ func (x *exchange) planParse(st *step) *fault {
 		p.types = append([]byte(nil), m.Types...)
 	}
 	st.about = p
-	x.add(st, effect{kind: analysis.Prepare, name: string(m.Name), prepared: p})
+	x.add(st, effect{kind: analysis.Prepare, name: key(m.Name), prepared: p})
 	return nil
 }
 
@@ -273,7 +278,7 @@ func (x *exchange) planBind(st *step) *fault {
 	buf = append(append(buf, m.Values...), m.Results...)
 	p.values, p.formats = buf[:len(m.Values):len(m.Values)], buf[len(m.Values):]
 	st.portal = p
-	x.add(st, effect{kind: analysis.Declare, name: string(m.Portal), portal: p})
+	x.add(st, effect{kind: analysis.Declare, name: key(m.Portal), portal: p})
 	return nil
 }
 
@@ -335,6 +340,9 @@ func (x *exchange) execute(statement *analysis.Statement, of *prepared, p *porta
 		return nil
 	}
 	e.accesses = statement.Accesses
+	if !plainName(statement.Prepares) || !plainName(statement.Executes) {
+		return &fault{sqlstate: "42622", message: "the name of a prepared statement or cursor is longer than 63 bytes"}
+	}
 	inner := func() *prepared {
 		return &prepared{text: statement.Text, body: true, plan: one(statement, of.plan.Epoch)}
 	}

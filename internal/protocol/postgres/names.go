@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"unicode/utf8"
+
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/analysis"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/value"
@@ -48,6 +50,16 @@ type names struct {
 	statements map[string]*prepared
 	portals    map[string]*portal
 }
+
+// maxName is how many bytes of a name PostgreSQL looks at: names that differ only behind them are one name.
+const maxName = 63
+
+// key is what of a name of the protocol counts.
+func key(name []byte) string { return string(name[:min(len(name), maxName)]) }
+
+// plainName reports whether the target's scanner takes the name of a statement in SQL as it is. It cuts a longer one in
+// its own way.
+func plainName(name string) bool { return len(name) <= maxName && utf8.ValidString(name) }
 
 func (n *names) prepare(name string, p *prepared) bool {
 	if n.statements == nil {
@@ -126,6 +138,7 @@ type view struct {
 }
 
 func (v *view) statement(name []byte) *prepared {
+	name = name[:min(len(name), maxName)]
 	for i := len(v.effects) - 1; i >= 0; i-- {
 		e := &v.effects[i]
 		switch e.kind {
@@ -143,6 +156,7 @@ func (v *view) statement(name []byte) *prepared {
 }
 
 func (v *view) portal(name []byte) *portal {
+	name = name[:min(len(name), maxName)]
 	for i := len(v.effects) - 1; i >= 0; i-- {
 		e := &v.effects[i]
 		switch e.kind {

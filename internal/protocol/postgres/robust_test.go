@@ -346,3 +346,23 @@ func TestACancelRequestNeedsTheKey(t *testing.T) {
 		t.Errorf("canceled with a wrong key: %v", err)
 	}
 }
+
+func TestNamesThatDifferBehind63BytesAreOneName(t *testing.T) {
+	w := newWorld(t)
+	r := dialRaw(t, w.dsn())
+	long := strings.Repeat("n", maxName)
+	r.send(parse(long+"a", "select 'first'") + syncing())
+	r.until('Z', 1)
+	r.send(closing("S", long+"b") + parse(long+"c", "select 'second'") + syncing())
+	r.until('Z', 1)
+	w.rule(func(_ *access.Subject, op *access.Operation, c access.Context) access.Decision {
+		if strings.Contains(op.Text, "second") {
+			return access.Decision{Effect: access.Deny, Reason: access.Reason{Code: access.CodeDenied, Sentence: "not this one"}}
+		}
+		return usual(op, c)
+	})
+	r.send(bind("", long+"a", false) + execute("", 0) + syncing())
+	if answer := string(r.until('Z', 1)); strings.Contains(answer, "second") || !strings.Contains(answer, "not this one") {
+		t.Errorf("%s", show([]byte(answer)))
+	}
+}

@@ -72,6 +72,7 @@ func (s *session) serve(ctx context.Context, x *exchange) error {
 	if err == nil && s.told {
 		return io.EOF
 	}
+	x.reset(s)
 	return err
 }
 

@@ -115,14 +115,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// Ready returns nil when every target can be reached and its catalog is known.
+// Ready returns nil when the catalog of every target is known and was read lately.
 func (s *Server) Ready(ctx context.Context) error {
 	var faults []error
 	for _, t := range s.targets {
-		if t.current() != nil {
-			continue
-		}
-		if _, err := t.refresh(ctx, time.Time{}); err != nil {
+		if _, err := t.refresh(ctx, time.Now().Add(-2*t.Refresh)); err != nil {
 			faults = append(faults, err)
 		}
 	}

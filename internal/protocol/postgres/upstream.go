@@ -62,6 +62,7 @@ func (t *target) dial(ctx context.Context, credential vault.Credential, settings
 		return nil, t.unreachable(errors.New("the connection is not idle after the start"))
 	}
 	_ = hijacked.Conn.SetDeadline(time.Time{})
+	hijacked.Frontend = nil // and its buffers
 	u := &upstream{conn: hijacked.Conn, in: wire.NewReader(hijacked.Conn), hijacked: hijacked}
 	for name, value := range hijacked.ParameterStatuses {
 		u.settings = append(u.settings, setting{name, value})
@@ -208,7 +209,7 @@ func (u *upstream) cancel(ctx context.Context) error {
 	// Construct makes a handle that knows how to reach the same server in the same way; it does not touch the connection.
 	handle, err := pgconn.Construct(&pgconn.HijackedConn{
 		Conn: u.hijacked.Conn, TLSConfig: u.hijacked.TLSConfig, PID: u.hijacked.PID, SecretKey: u.hijacked.SecretKey, Config: u.hijacked.Config,
-		Frontend: u.hijacked.Frontend, TxStatus: 'I', ParameterStatuses: map[string]string{},
+		TxStatus: 'I', ParameterStatuses: map[string]string{},
 	})
 	if err != nil {
 		return fmt.Errorf("cancel: %w", err)
