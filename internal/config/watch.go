@@ -47,6 +47,7 @@ func (w *Watcher) Run(ctx context.Context, current *Config) error {
 	quiet := time.NewTimer(0) // something may have changed since the configuration was read
 	defer quiet.Stop()
 	asked := false
+	var last time.Time // when the files are read at the latest, once something happened beside them
 	for {
 		select {
 		case <-ctx.Done():
@@ -60,7 +61,11 @@ func (w *Watcher) Run(ctx context.Context, current *Config) error {
 			continue
 		case <-notify.Events:
 			// Directories are watched, not files: editors and orchestrators replace a file, or the link that leads to it.
-			quiet.Reset(settle)
+			// Their directories may never be quiet, so the wait for silence has an end.
+			if now := time.Now(); last.Before(now) {
+				last = now.Add(10 * settle)
+			}
+			quiet.Reset(min(settle, time.Until(last)))
 			continue
 		case <-quiet.C:
 		}

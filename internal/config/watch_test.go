@@ -166,3 +166,30 @@ func TestChangesAreNamedAndThoseThatNeedARestartSaidSo(t *testing.T) {
 		t.Errorf("RestartFor (-want +got):\n%s", diff)
 	}
 }
+
+func TestAFileIsFollowedInADirectoryThatIsNeverQuiet(t *testing.T) {
+	path := write(t, map[string]string{"vecgate.yaml": minimal, "policy.yaml": "allow: []\n"})
+	f := follow(t, path)
+	busy, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for busy.Err() == nil {
+			if err := os.WriteFile(filepath.Join(filepath.Dir(path), "other.log"), []byte("line\n"), 0o600); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+	}()
+	replace(t, path, strings.Replace(minimal, "name: gw", "name: gw2", 1))
+	select {
+	case c := <-f.applied:
+		if c.Gateway.Name != "gw2" {
+			t.Errorf("applied %q", c.Gateway.Name)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a change was never noticed because something else in the directory kept changing")
+	}
+	stop()
+	<-done
+}
