@@ -1,0 +1,135 @@
+package guide
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vecgate/vecgate/test/postgrestest"
+	"github.com/vecgate/vecgate/test/world"
+)
+
+// order is how the guides are followed: each after the first begins where the one before it ended, in the same terminals.
+var order = []string{
+	"getting-started.md",
+}
+
+func TestEveryCommandOfTheGuidesWorksAsShown(t *testing.T) {
+	server, err := postgrestest.Run(t.Context(), "", postgrestest.Options{})
+	if err != nil {
+		t.Fatalf("start PostgreSQL: %v", err)
+	}
+	t.Cleanup(func() { _ = server.Stop() })
+	d := newDesk(t, server)
+	for _, name := range order {
+		ok := t.Run(name, func(t *testing.T) {
+			d.Log = t.Logf
+			blocks := read(t, name)
+			for _, b := range blocks {
+				t.Logf("%s: %s %s %s", b.At(), b.Kind, b.Title, b.Terminal)
+				if err := d.Follow(t.Context(), b); err != nil {
+					t.Fatalf("%v\n%s", err, d.Said())
+				}
+			}
+		})
+		if !ok {
+			t.FailNow() // the next guide begins where this one should have ended
+		}
+	}
+	if left := d.Unfilled(); len(left) > 0 {
+		t.Errorf("no guide sets %v any more", left)
+	}
+}
+
+func read(t *testing.T, name string) []Block {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(world.Root(), "docs/guide", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := Read(name, string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(blocks) == 0 {
+		t.Fatalf("%s has no blocks", name)
+	}
+	return blocks
+}
+
+func newDesk(t *testing.T, server *postgrestest.Server) *Desk {
+	t.Helper()
+	dir, root := t.TempDir(), world.Root()
+	bin := filepath.Join(dir, "gopath", "bin")
+	if err := os.MkdirAll(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// What a browser would do: whoever is asked who they are at the trial's provider is Sam.
+	browser := filepath.Join(dir, "browser")
+	script := "#!/bin/sh\nexec curl -sSL -m 20 -o /dev/null \"${1%%\\?*}\" --data \"${1#*\\?}&user=sam\"\n"
+	if err := os.WriteFile(browser, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	admin := server.Database(postgrestest.Empty)
+	replace := []string{
+		// The checkout is this one.
+		"git clone --depth 1 https://github.com/vecgate/vecgate\n", "ln -s " + root + " vecgate\n",
+		// go install would put the binary where the reader has it already.
+		"(cd vecgate && go install ./cmd/vecgate)", "(cd vecgate && GOBIN=" + bin + " go install ./cmd/vecgate)",
+		"$(go env GOPATH)/bin", bin,
+	}
+	for _, port := range []string{"6432", "8443", "9464", "5556"} {
+		free, err := world.FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		replace = append(replace, port, strconv.Itoa(free))
+	}
+	d := &Desk{
+		Dir: dir, Replace: strings.NewReplacer(replace...), Patience: 90 * time.Second, Log: t.Logf,
+		Values: map[string]string{
+			"DB_HOST": server.Host, "DB_PORT": strconv.Itoa(server.Port), "DB_NAME": postgrestest.Empty, "DB_CA": server.CAFile, "DB_ADMIN": admin.String(),
+		},
+		Environ: append(plainEnvironment(), "HOME="+dir, "BROWSER="+browser, "PATH="+server.Bin+":"+os.Getenv("PATH"), "PSQLRC=/dev/null", "PAGER=cat", "TZ=UTC"),
+	}
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatal("chromium is needed: apt-get install chromium")
+	}
+	d.Browser = func(ctx context.Context, user, open, press, fill, see string) error {
+		return Click(ctx, chromium, user, open, press, fill, see)
+	}
+	t.Cleanup(func() {
+		d.Leave()
+		if t.Failed() {
+			t.Log(d.Said())
+		}
+	})
+	return d
+}
+
+// plainEnvironment is ours without what would change how the commands behave, and with Go's caches where they are.
+func plainEnvironment() []string {
+	all := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		for _, prefix := range []string{"PG", "VECGATE_", "HOME=", "BROWSER=", "PATH=", "XDG_CONFIG_HOME=", "TZ="} {
+			if strings.HasPrefix(v, prefix) {
+				return true
+			}
+		}
+		return false
+	})
+	if home, err := os.UserHomeDir(); err == nil {
+		for _, v := range [][2]string{{"GOPATH", filepath.Join(home, "go")}, {"GOCACHE", filepath.Join(home, ".cache/go-build")}, {"GOMODCACHE", filepath.Join(home, "go/pkg/mod")}} {
+			if os.Getenv(v[0]) == "" {
+				all = append(all, v[0]+"="+v[1])
+			}
+		}
+	}
+	return all
+}
