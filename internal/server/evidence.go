@@ -87,11 +87,7 @@ func (e *evidence) List(ctx context.Context, f admin.RecordFilter) ([]json.RawMe
 			if f.Effect != "" && r.Effect != f.Effect {
 				continue
 			}
-			_, envelope, err := reader.Record(ctx, r.Seq)
-			if err != nil {
-				return nil, err
-			}
-			if out = append(out, envelope); len(out) == limit {
+			if out = append(out, r.Envelope()); len(out) == limit {
 				break
 			}
 		}

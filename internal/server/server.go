@@ -92,13 +92,21 @@ func Run(ctx context.Context, cfg *config.Config, o Options) error {
 func (s *Server) open(ctx context.Context) (err error) {
 	c := s.config
 	now := s.options.Now
+	if err := os.MkdirAll(string(c.Gateway.Data), 0o700); err != nil {
+		return fmt.Errorf("gateway.data: %w", err)
+	}
 	if s.store, err = store.Open(ctx, store.Options{Path: string(c.Store.SQLite), Gateway: c.Gateway.Name, Log: s.log, Now: now}); err != nil {
 		return fmt.Errorf("open the store: %w", err)
+	}
+	checkpoints := remember(string(c.Gateway.Data), s.log)
+	known, err := checkpoints.known()
+	if err != nil {
+		return err
 	}
 	s.journal, err = audit.Open(ctx, audit.Options{
 		Dir: string(c.Audit.Dir), Origin: "vecgate/" + c.Gateway.Name, Recipients: c.Audit.Recipients, Self: c.Audit.Self,
 		Segment: int64(c.Audit.Segment), Checkpoint: c.Audit.Checkpoint, Retention: c.Audit.Retention, Bodies: c.Audit.Bodies,
-		Log: s.log, Now: now,
+		Known: known, Published: checkpoints.keep, Log: s.log, Now: now,
 	})
 	if err != nil {
 		return fmt.Errorf("open the audit log: %w", err)

@@ -220,6 +220,41 @@ func TestKillUnderLoadLosesNoRecordOfAnAnswer(t *testing.T) {
 	}
 }
 
+func TestLogThatWasPutBackIsRefusedAtStart(t *testing.T) {
+	g := start(t, world.GatewayOptions{})
+	conn := connect(t, g, "sam", token(t, g, "sam"), nil)
+	query := func() {
+		if _, err := conn.Exec(t.Context(), "SELECT 1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	query()
+	g.Terminate()
+	old := filepath.Join(t.TempDir(), "old")
+	if out, err := exec.Command("cp", "-a", g.AuditDir, old).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v\n%s", err, out)
+	}
+	if err := g.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	conn = connect(t, g, "sam", token(t, g, "sam"), nil)
+	query()
+	g.Terminate()
+	kept := g.AuditDir + ".kept"
+	if err := os.Rename(g.AuditDir, kept); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(old, g.AuditDir); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Start(t.Context()); err == nil || !strings.Contains(g.Output(), "rollback") {
+		t.Errorf("a gateway started on a log that was put back: %v\n%s", err, g.Output())
+	}
+	if err := errors.Join(os.Rename(g.AuditDir, old), os.Rename(kept, g.AuditDir)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestHeldRequestRunsExactlyOnceAndOnlyAsApproved(t *testing.T) {
 	g := start(t, world.GatewayOptions{})
 	id, done := held(t, g, "sam", "UPDATE items SET summary = $1 WHERE id = $2", "approved text", 42)
