@@ -62,7 +62,8 @@ type step struct {
 type execution struct {
 	statement *analysis.Statement // as it stands in the text; nil for an empty one
 	of        *prepared           // what its rows come from: of EXECUTE and FETCH what the name stands for
-	portal    *portal             // of Execute and FETCH
+	portal    *portal             // of Execute and FETCH: what counts the rows
+	formats   []byte              // of the results, as the Bind has them
 	effect    int                 // index in view.effects, -1 for none
 	accesses  []access.Access
 	treatment *analysis.Treatment
@@ -117,18 +118,13 @@ func (x *exchange) copyEnds() bool {
 	if n == 0 || x.steps[n-1].kind == wire.Execute {
 		// Earlier steps of the run must not copy in either.
 		for _, e := range x.runs[:max(0, len(x.runs)-1)] {
-			if e.copies() {
+			if e.is(analysis.CopyIn) {
 				return false
 			}
 		}
 		return true
 	}
 	return x.steps[n-1].kind == wire.Query && n == 1
-}
-
-func (e *execution) copies() bool {
-	st := e.of.statement()
-	return st != nil && st.Kind == analysis.CopyIn
 }
 
 func malformed(err error) *fault { return &fault{sqlstate: "08P01", message: err.Error()} }
@@ -335,6 +331,9 @@ func (x *exchange) effect(e effect) int {
 // execute plans one statement that runs: of is where it comes from, p the portal it runs in, if any.
 func (x *exchange) execute(statement *analysis.Statement, of *prepared, p *portal) *fault {
 	e := execution{statement: statement, of: of, portal: p, effect: -1, cap: access.Unbounded}
+	if p != nil {
+		e.formats = p.formats
+	}
 	if statement == nil {
 		x.runs = append(x.runs, e)
 		return nil
@@ -413,8 +412,8 @@ func one(statement *analysis.Statement, epoch uint64) *analysis.Plan {
 // limited returns the accesses of a statement whose LIMIT is a parameter, with its value; nil when it is none.
 func (x *exchange) limited(e *execution) []access.Access {
 	st := e.of.statement()
-	if st == nil || st.BoundParam == 0 || e.portal == nil {
-		return nil
+	if st == nil || st != e.statement || st.BoundParam == 0 || e.portal == nil {
+		return nil // the parameters of an EXECUTE are not those of what it runs
 	}
 	limit := int64(-1)
 	wire.EachValue(e.portal.values, func(i int, format int16, value []byte) {

@@ -98,6 +98,22 @@ func TestMaskedColumnsAreMaskedOnEveryWay(t *testing.T) {
 	}
 }
 
+func TestTheFormatOfAFetchIsThatOfItsOwnBind(t *testing.T) {
+	o := access.Obligations{Protection: &access.Protection{ID: 2, Fields: []access.FieldRule{
+		{Pattern: "products/public/wide.n", Treatment: access.Treatment{Mask: access.MaskPartial, Rule: "wide"}},
+	}}}
+	w := analyzed(t, o, "create table wide (id int primary key, n bigint)", "insert into wide values (1, 72623859790382856)") // 0x0102030405060708
+	r := dialRaw(t, w.dsn())
+	r.send(query("begin; declare c cursor for select n from wide; prepare p as select n from wide"))
+	r.until('Z', 1)
+	for _, text := range []string{"fetch all from c", "execute p"} {
+		r.send(parse("", text) + bind("", "", true) + execute("", 0) + syncing())
+		if answer := string(r.until('Z', 1)); strings.Contains(answer, "\x05\x06\x07\x08") || !strings.Contains(answer, "D") {
+			t.Errorf("%s: %s", text, show([]byte(answer)))
+		}
+	}
+}
+
 func TestPortalsAndSuspensionKeepTheirMasks(t *testing.T) {
 	w := analyzed(t, emails(access.MaskRedact))
 	r := dialRaw(t, w.dsn())

@@ -144,9 +144,7 @@ func (x *exchange) rewriterOf(e *execution, columns []wire.ResultColumn) (*value
 		if p.seen != nil && len(p.seen) == len(t.Columns) {
 			oids = p.seen
 		}
-		if e.portal != nil {
-			formats = e.portal.formats
-		}
+		formats = e.formats
 	}
 	if len(oids) != len(t.Columns) {
 		oids = make([]uint32, len(t.Columns)) // unknown: what is masked becomes NULL

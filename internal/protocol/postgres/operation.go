@@ -232,6 +232,12 @@ func (x *exchange) text() {
 	op.Canonical = c
 }
 
+// is reports whether what runs is of that kind.
+func (e *execution) is(kind analysis.Kind) bool {
+	st := e.of.statement()
+	return st != nil && st.Kind == kind
+}
+
 // executes reports whether what is prepared is also run in this exchange.
 func (x *exchange) executes(p *prepared) bool {
 	for i := range x.runs {

@@ -174,7 +174,9 @@ func (x *exchange) row(kind byte) (whole bool, err error) {
 	}
 	if !x.plain && x.ready == nil {
 		if kind == wire.CopyData {
-			x.plain = true
+			if x.plain = e.is(analysis.CopyOut); !x.plain {
+				return false, x.unexpected(kind)
+			}
 		} else if x.ready, err = x.rewriterOf(e, nil); err != nil {
 			return false, err
 		}
@@ -349,14 +351,14 @@ func (x *exchange) message(ctx context.Context, kind byte, body []byte, total in
 	case wire.ReadyForQuery:
 		return x.readyForQuery(ctx, st, body, total)
 	case wire.CopyOutResponse:
-		if e := x.current(); e == nil {
+		if e := x.current(); e == nil || !e.is(analysis.CopyOut) {
 			return x.unexpected(kind)
 		}
 		x.send(total, x.muted)
 	case wire.CopyDone:
 		x.send(total, x.muted)
 	case wire.CopyInResponse:
-		if e := x.current(); e == nil || x.muted {
+		if e := x.current(); e == nil || x.muted || !e.is(analysis.CopyIn) {
 			return x.unexpected(kind)
 		}
 		x.send(total, false)
@@ -500,6 +502,9 @@ func (x *exchange) confirm(i int) {
 func (x *exchange) readyForQuery(ctx context.Context, st *step, body []byte, total int) error {
 	if len(body) != 1 || st.kind != wire.Sync && st.kind != wire.Query && st.kind != wire.FunctionCall {
 		return x.unexpected(wire.ReadyForQuery)
+	}
+	if x.sub != st.count && st.kind == wire.Query {
+		return leak("%d statements were answered, of %d", x.sub, st.count)
 	}
 	s := x.s
 	s.status, s.skipping = body[0], false

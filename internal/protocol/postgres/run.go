@@ -25,7 +25,9 @@ func (s *session) next(ctx context.Context) error {
 		s.in.Release()
 		s.up.in.Release()
 		s.arm(watchAfter)
+		s.resting = true
 		err := s.more(true)
+		s.resting = false
 		gone := s.disarm()
 		if errors.Is(err, errUpstream) || gone != nil && err == nil || s.up.in.Len() > 0 && err == nil {
 			if s.up.in.Len() > 0 {

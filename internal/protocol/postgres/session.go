@@ -49,6 +49,7 @@ type session struct {
 	x        exchange
 	out      []byte
 	told     bool // the client knows why the session ends
+	resting  bool // between two runs
 
 	idle idle
 
@@ -252,7 +253,7 @@ func (s *session) more(unasked bool) error {
 		if unasked && s.idle.spoke.Load() {
 			return errUpstream
 		}
-		if unasked && s.quiet() && s.draining.Load() {
+		if s.resting && s.quiet() && s.draining.Load() {
 			return &access.Refusal{Code: access.CodeShuttingDown, Message: "the gateway is shutting down", Hint: "connect again in a moment"}
 		}
 	}
