@@ -229,6 +229,8 @@ func ago(t, now time.Time) string {
 		return "in " + length(d)
 	case d < 2*time.Second:
 		return "just now"
+	case d >= time.Hour:
+		d = d.Truncate(time.Hour)
 	}
 	return length(d) + " ago"
 }

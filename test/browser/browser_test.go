@@ -43,17 +43,17 @@ func newStage(t *testing.T) *stage.Stage {
 // tab is one browser with its faults.
 type tab struct {
 	*testing.T
-	ctx   context.Context
-	stage *stage.Stage
+	ctx context.Context
+	url string // of the console
 
 	mu     sync.Mutex
 	faults []string
 }
 
 // open starts a headless Chromium. When the test ends, everything it complained about is an error.
-func open(t *testing.T, s *stage.Stage) *tab {
+func open(t *testing.T, console, issuer string) *tab {
 	t.Helper()
-	b := openQuietly(t, s)
+	b := openQuietly(t, console, issuer)
 	t.Cleanup(func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -64,7 +64,7 @@ func open(t *testing.T, s *stage.Stage) *tab {
 	return b
 }
 
-func openQuietly(t *testing.T, s *stage.Stage) *tab {
+func openQuietly(t *testing.T, console, issuer string) *tab {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -78,8 +78,8 @@ func openQuietly(t *testing.T, s *stage.Stage) *tab {
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
-	b := &tab{T: t, ctx: ctx, stage: s}
-	ours := map[string]bool{hostOf(s.URL): true, hostOf(s.Issuer): true}
+	b := &tab{T: t, ctx: ctx, url: console}
+	ours := map[string]bool{hostOf(console): true, hostOf(issuer): true}
 	err = chromedp.Listen(ctx, func(event any) {
 		switch e := event.(type) {
 		case *log.EventEntryAdded:
@@ -138,7 +138,7 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 
 func (b *tab) visit(path string) {
 	b.Helper()
-	b.do(chromedp.Navigate(b.stage.URL+path), chromedp.WaitVisible(`main`))
+	b.do(chromedp.Navigate(b.url+path), chromedp.WaitVisible(`main`))
 }
 
 func (b *tab) text(selector string) string {
@@ -176,7 +176,7 @@ func (b *tab) until(condition string) {
 func (b *tab) signIn(who, to string) {
 	b.Helper()
 	b.do(
-		chromedp.Navigate(b.stage.URL+to), chromedp.WaitVisible(`a.big`), chromedp.Click(`a.big`),
+		chromedp.Navigate(b.url+to), chromedp.WaitVisible(`a.big`), chromedp.Click(`a.big`),
 		chromedp.WaitVisible(`ul.users`), chromedp.Click(`button[value=`+who+`]`), chromedp.WaitVisible(`.me-name`),
 	)
 }
@@ -184,7 +184,7 @@ func (b *tab) signIn(who, to string) {
 // cookie is the session's, for sending forged requests in the person's name.
 func (b *tab) cookie() *network.Cookie {
 	b.Helper()
-	got, err := chromedp.Call(b.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{b.stage.URL}})
+	got, err := chromedp.Call(b.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{b.url}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func (b *tab) cookie() *network.Cookie {
 // forge sends a form as the browser would not, with the person's cookie.
 func (b *tab) forge(path string, form url.Values) int {
 	b.Helper()
-	r, err := http.NewRequestWithContext(b.ctx, http.MethodPost, b.stage.URL+path, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(b.ctx, http.MethodPost, b.url+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func (b *tab) forge(path string, form url.Values) int {
 
 func TestAPersonSignsInAndComesBackToWhatTheyWanted(t *testing.T) {
 	s := newStage(t)
-	b := open(t, s)
+	b := open(t, s.URL, s.Issuer)
 	b.signIn("ben", "/requests/7F3K-92QX")
 	if got := b.text(`h1`); !strings.Contains(got, "Ana Petrova") {
 		t.Errorf("after the sign-in: %q", got)
@@ -240,7 +240,7 @@ func TestAPersonSignsInAndComesBackToWhatTheyWanted(t *testing.T) {
 
 func TestAHeldRequestAppearsByItselfAndIsReleased(t *testing.T) {
 	s := newStage(t)
-	b := open(t, s)
+	b := open(t, s.URL, s.Issuer)
 	b.signIn("ben", "/requests")
 	b.do(chromedp.WaitVisible(`[data-livedot]`))
 	b.do(chromedp.Evaluate[chromedp.Void](`window.sameLoad = true`))
@@ -272,7 +272,7 @@ func TestAHeldRequestAppearsByItselfAndIsReleased(t *testing.T) {
 
 func TestARequestThatSomebodyElseDecidesLeavesTheList(t *testing.T) {
 	s := newStage(t)
-	b := open(t, s)
+	b := open(t, s.URL, s.Issuer)
 	b.signIn("ben", "/requests")
 	b.do(chromedp.WaitVisible(`[data-livedot]`), chromedp.WaitVisible(`[data-id="7F3K-92QX"]`))
 	if _, err := s.World.Service().Requests.Vote(context.Background(), "7F3K-92QX", &consoletest.Dov, true, ""); err != nil {
@@ -293,7 +293,7 @@ func TestARequestThatSomebodyElseDecidesLeavesTheList(t *testing.T) {
 
 func TestNobodyReleasesTheirOwnRequest(t *testing.T) {
 	s := newStage(t)
-	b := open(t, s)
+	b := open(t, s.URL, s.Issuer)
 	b.signIn("cho", "/requests/M4TD-08ZR") // hers
 	if b.is(`document.querySelector('button[value=approve]')`) {
 		t.Error("her own request has a button")
@@ -312,7 +312,7 @@ func TestNobodyReleasesTheirOwnRequest(t *testing.T) {
 
 func TestPlantedPayloadsDoNotRunOnAnyPage(t *testing.T) {
 	s := newStage(t)
-	b := open(t, s)
+	b := open(t, s.URL, s.Issuer)
 	b.signIn("ben", "/")
 	session := "0n3zk8v1t5bq2mxy4c"
 	for _, path := range []string{
@@ -350,7 +350,7 @@ func asThePage(p *runtime.EvaluateParams) {
 
 func TestPagesRefuseToMakeHTMLOfStrings(t *testing.T) {
 	s := newStage(t)
-	b := openQuietly(t, s)
+	b := openQuietly(t, s.URL, s.Issuer)
 	b.signIn("ben", "/")
 	for name, attempt := range map[string]string{
 		"innerHTML":     `document.querySelector('main').innerHTML = '<p>x</p>'`,
@@ -372,7 +372,7 @@ func TestPagesRefuseToMakeHTMLOfStrings(t *testing.T) {
 
 func TestEverythingIsReachedByKeyboard(t *testing.T) {
 	s := newStage(t)
-	b := open(t, s)
+	b := open(t, s.URL, s.Issuer)
 	b.signIn("ben", "/requests")
 	press := func(keys ...string) {
 		t.Helper()
@@ -416,7 +416,7 @@ func TestEverythingIsReachedByKeyboard(t *testing.T) {
 
 func TestTheConsoleWorksWithoutScripts(t *testing.T) {
 	s := newStage(t)
-	b := open(t, s)
+	b := open(t, s.URL, s.Issuer)
 	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -444,7 +444,7 @@ func TestTheConsoleWorksWithoutScripts(t *testing.T) {
 
 func TestAFormOnAnotherSiteDoesNothing(t *testing.T) {
 	s := newStage(t)
-	b := openQuietly(t, s)
+	b := openQuietly(t, s.URL, s.Issuer)
 	b.signIn("ben", "/")
 	digest := s.World.Get("7F3K-92QX").Digest
 	// Another port of the same host is the same site, so that the cookie is sent along: the attack at its best.
@@ -464,10 +464,10 @@ func TestAFormOnAnotherSiteDoesNothing(t *testing.T) {
 
 func TestAnOperatorCutsSomebodyOffAndTheirPagesEnd(t *testing.T) {
 	s := newStage(t)
-	victim := openQuietly(t, s) // its event stream is refused in the end, which the browser reports
+	victim := openQuietly(t, s.URL, s.Issuer) // its event stream is refused in the end, which the browser reports
 	victim.signIn("dov", "/requests")
 	victim.do(chromedp.WaitVisible(`[data-livedot]`))
-	b := open(t, s)
+	b := open(t, s.URL, s.Issuer)
 	b.signIn("cho", "/identities?person=dov")
 	b.do(
 		chromedp.Click(`.danger-zone.small summary`), chromedp.WaitVisible(`input[name=reason]`), chromedp.SendKeys(`input[name=reason]`, "left the company"),
@@ -485,7 +485,7 @@ func TestAnOperatorCutsSomebodyOffAndTheirPagesEnd(t *testing.T) {
 
 func TestPagesFitAPhone(t *testing.T) {
 	s := newStage(t)
-	b := open(t, s)
+	b := open(t, s.URL, s.Issuer)
 	b.signIn("cho", "/")
 	b.do(chromedp.EmulateViewport(390, 844))
 	for _, path := range []string{

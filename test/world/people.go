@@ -45,7 +45,7 @@ func People() *devidp.Config {
 			},
 			Clients: []devidp.Client{
 				{ID: "vecgate-cli", Redirects: loopback},
-				{ID: "vecgate-console", Redirects: []string{"http://127.0.0.1/auth/callback", "http://localhost/auth/callback"}},
+				{ID: "vecgate-console", Redirects: []string{"http://127.0.0.1/signin/callback", "http://localhost/signin/callback"}},
 			},
 			Lifetime: devidp.Duration(2 * time.Hour),
 		},

@@ -14,7 +14,7 @@ export function ago(date, now = Date.now()) {
   if (Number.isNaN(seconds) || date.getFullYear() < 2000) return 'never';
   if (seconds < -1) return `in ${length(-seconds)}`;
   if (seconds < 2) return 'just now';
-  return `${length(seconds)} ago`;
+  return `${length(seconds < 3600 ? seconds : seconds - (seconds % 3600))} ago`;
 }
 
 export function setTime(element, date) {
