@@ -226,7 +226,7 @@ func TestPsqlShowsTheHoldAndTheWayOut(t *testing.T) {
 	}
 }
 
-func TestPgDumpIsRefusedAsExportAndWorksForWhoMayExport(t *testing.T) {
+func TestPgDumpIsRefusedAsExportToWhoMayNot(t *testing.T) {
 	g, _ := stand(t)
 	dump := func(who string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), filepath.Join(g.Postgres.Bin, "pg_dump"), "-d", g.DSN(who, token(t, g, who)), "-t", "public.orders")

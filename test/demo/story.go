@@ -80,12 +80,12 @@ func story(t *teller, g *world.Gateway) error {
 	if err := t.refused(`as nightly psql -c "SELECT name FROM customers WHERE id = 1"`, "nightly"); err != nil {
 		return err
 	}
-	if err := t.must("as aud vecgate sessions ls --past", "ci:1001/2002:nightly", "ci:1001/2002:retrain"); err != nil {
+	if err := t.must("as aud vecgate sessions ls --past", "recommender nightly", "recommender retrain"); err != nil {
 		return err
 	}
 
 	t.chapter("What happened?", "An approver replays the session; the replay itself is on record.")
-	if err := t.must(`as arno vecgate sessions replay $(as arno vecgate sessions ls --past --subject corp:sam --json | python3 -c 'import json,sys; print([s["id"] for s in json.load(sys.stdin)["sessions"] if s["requests"]][-1])')`, "[redacted]"); err != nil {
+	if err := t.must(`as arno vecgate sessions replay $(as arno vecgate sessions ls --past --subject corp:sam --json | python3 -c 'import json,sys; print([s["id"] for s in json.load(sys.stdin)["sessions"] if s["requests"]][-2])')`, "[redacted]"); err != nil {
 		return err
 	}
 
