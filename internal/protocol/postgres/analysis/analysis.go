@@ -34,7 +34,7 @@ type stop struct{ why, sqlstate string }
 
 // budget is how much work one statement may cause: names looked at, columns expanded. A hundred thousand times what an
 // ordinary statement needs.
-const budget = 4 << 20
+const budget = 2 << 20
 
 func (a *analysis) work(n int) {
 	a.left -= n

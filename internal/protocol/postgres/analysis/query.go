@@ -29,6 +29,7 @@ type query struct {
 	oneRow     bool // it has no FROM
 	shared     bool // a WITH query that is used more or less than once
 	settled    bool
+	driven     int // see driven: 1 yes, -1 no, 0 not looked yet
 }
 
 // sub is a sub-select in an expression.

@@ -120,17 +120,21 @@ func spread(joins [][]*read) {
 
 // driven reports whether some occurrence in the query's FROM names few rows: by key, or as nearest neighbours.
 func driven(q *query) bool {
+	if q.driven != 0 {
+		return q.driven > 0 // a WITH query may be reached over many ways: each is looked at once
+	}
+	q.driven = -1
 	for _, r := range q.reads {
 		if _, ok := r.keyed(); ok || r.knn {
-			return true
+			q.driven = 1
 		}
 	}
 	for _, inner := range q.from {
 		if driven(inner) {
-			return true
+			q.driven = 1
 		}
 	}
-	return false
+	return q.driven > 0
 }
 
 // emit notes the access of one occurrence. docs/reference/postgres.md has the table.
