@@ -2,6 +2,7 @@ package guide
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vecgate/vecgate/test/get/fetch"
 	"github.com/vecgate/vecgate/test/postgrestest"
 	"github.com/vecgate/vecgate/test/world"
 )
@@ -18,6 +20,7 @@ import (
 // order is how the guides are followed: each after the first begins where the one before it ended, in the same terminals.
 var order = []string{
 	"getting-started.md",
+	"psql-and-drivers.md",
 }
 
 func TestEveryCommandOfTheGuidesWorksAsShown(t *testing.T) {
@@ -27,13 +30,14 @@ func TestEveryCommandOfTheGuidesWorksAsShown(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = server.Stop() })
 	d := newDesk(t, server)
+	ctx := t.Context() // what one guide starts, the next one uses
 	for _, name := range order {
 		ok := t.Run(name, func(t *testing.T) {
 			d.Log = t.Logf
 			blocks := read(t, name)
 			for _, b := range blocks {
 				t.Logf("%s: %s %s %s", b.At(), b.Kind, b.Title, b.Terminal)
-				if err := d.Follow(t.Context(), b); err != nil {
+				if err := d.Follow(ctx, b); err != nil {
 					t.Fatalf("%v\n%s", err, d.Said())
 				}
 			}
@@ -63,6 +67,39 @@ func read(t *testing.T, name string) []Block {
 	return blocks
 }
 
+// clients puts the drivers where a reader would have installed them.
+func clients(t *testing.T, dir, bin string) {
+	t.Helper()
+	f, err := fetch.New(slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	python, err := f.Python(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules, err := f.Node(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	jdbc, err := f.JDBC(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(bin, "python"), []byte("#!/bin/sh\nexec "+python+" \"$@\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "trial"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(jdbc, filepath.Join(dir, "trial", "postgresql.jar")); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func newDesk(t *testing.T, server *postgrestest.Server) *Desk {
 	t.Helper()
 	dir, root := t.TempDir(), world.Root()
@@ -76,6 +113,7 @@ func newDesk(t *testing.T, server *postgrestest.Server) *Desk {
 	if err := os.WriteFile(browser, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	clients(t, dir, bin)
 	admin := server.Database(postgrestest.Empty)
 	replace := []string{
 		// The checkout is this one.
@@ -83,6 +121,7 @@ func newDesk(t *testing.T, server *postgrestest.Server) *Desk {
 		// go install would put the binary where the reader has it already.
 		"(cd vecgate && go install ./cmd/vecgate)", "(cd vecgate && GOBIN=" + bin + " go install ./cmd/vecgate)",
 		"$(go env GOPATH)/bin", bin,
+		"mkdir trial\n", "mkdir -p trial\n", // the JDBC driver is there already
 	}
 	for _, port := range []string{"6432", "8443", "9464", "5556"} {
 		free, err := world.FreePort()
