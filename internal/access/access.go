@@ -100,6 +100,8 @@ type Operation struct {
 	// Prepared says that nothing runs yet (a Parse without its Execute): what policy denies is refused at once, what it
 	// holds passes, to be held when it runs.
 	Prepared bool
+	// Ticket is the change ticket that came with this very request, if any; it goes before one of the session.
+	Ticket string
 	// Free says that the operation touches no data (BEGIN, a bare Sync): it is recorded like any other and needs no rule.
 	Free bool
 }

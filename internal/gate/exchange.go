@@ -8,7 +8,7 @@ import (
 )
 
 // Exchange is one client request and its answer, as its protocol understands them. Serve calls the methods in the order
-// in which they stand here, from one goroutine; Refuse ends an exchange instead of Forward, or after a Forward or Reply
+// in which they stand here (Oblige also before Waiting), from one goroutine; Refuse ends an exchange instead of Forward, or after a Forward or Reply
 // that failed with a refusal.
 type Exchange interface {
 	// Operation says what the request would do. It is called once and the result must not change afterwards.
@@ -22,7 +22,8 @@ type Exchange interface {
 	// given when the client goes or takes the request back.
 	Waiting(access.Notice) error
 
-	// Oblige takes on every obligation, or says with an *access.Refusal which one cannot be fulfilled.
+	// Oblige takes on every obligation, or says with an *access.Refusal which one cannot be fulfilled. For a request that
+	// is held it is called twice, before and after people decide; the last call counts.
 	Oblige(*access.Obligations) error
 
 	// Forward sends the request to the target as obliged.

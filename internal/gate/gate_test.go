@@ -260,7 +260,7 @@ func TestHeldRequestRunsOnceReleased(t *testing.T) {
 	if err := s.Serve(t.Context(), x); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, w, "decide", "ask", "waiting", "use", "decide", "oblige", "body q select", "append intent", "lease", "forward", "body a rows", "reply", "append outcome")
+	expect(t, w, "decide", "oblige", "ask", "waiting", "use", "decide", "oblige", "body q select", "append intent", "lease", "forward", "body a rows", "reply", "append outcome")
 	if w.records[0].Grant != "7F3K" {
 		t.Errorf("intent names grant %q, want 7F3K", w.records[0].Grant)
 	}
@@ -483,5 +483,39 @@ func TestCredentialForOneTargetOpensNoOther(t *testing.T) {
 	}
 	if r := w.records[len(w.records)-1]; r.Type != audit.TypeSessionOpen || r.Effect != access.Deny {
 		t.Errorf("record = %+v", r)
+	}
+}
+
+func TestWhatCannotBeObligedIsNotPutBeforePeople(t *testing.T) {
+	w := &world{decide: heldUntilGranted}
+	_, s := open(t, w, Target{})
+	x := read(w)
+	x.obligeErr = &access.Refusal{Code: access.CodeObligation, Message: "masked"}
+	_ = s.Serve(t.Context(), x)
+	if slices.Contains(w.diary, "ask") || x.refusal == nil || x.refusal.Code != access.CodeObligation {
+		t.Errorf("refusal = %v, diary %q", x.refusal, w.diary)
+	}
+}
+
+func TestATicketOfTheRequestGoesBeforeThatOfTheSession(t *testing.T) {
+	var seen []string
+	w := &world{decide: func(_ *access.Operation, c access.Context) access.Decision {
+		seen = append(seen, c.Ticket)
+		return access.Decision{Effect: access.Allow}
+	}}
+	_, s := open(t, w, Target{})
+	s.SetTicket("CHG-1")
+	x := read(w)
+	_ = s.Serve(t.Context(), x)
+	x = read(w)
+	x.op.Ticket = "CHG-2"
+	_ = s.Serve(t.Context(), x)
+	if !slices.Equal(seen, []string{"CHG-1", "CHG-2"}) {
+		t.Errorf("tickets seen: %q", seen)
+	}
+	for i, want := range map[int]string{0: "CHG-1", 2: "CHG-2"} {
+		if got := w.records[i].Ticket; got != want {
+			t.Errorf("record %d names ticket %q, want %q", i, got, want)
+		}
 	}
 }

@@ -17,84 +17,98 @@ import (
 // Serve walks one exchange down the road. Its error, if any, means that the session cannot go on (the connection broke,
 // the subject was cut off); a refusal that the client was told about is not an error.
 //
-// Serve is called from one goroutine at a time. ctx ends when the client goes, or takes back a request that waits.
+// Serve may be called from several goroutines at a time. ctx ends when the client goes, or takes back a request that waits.
 func (s *Session) Serve(ctx context.Context, x Exchange) error {
-	g := s.gate
-	began := g.Now()
-	op := x.Operation()
-	request := s.id + "." + strconv.FormatUint(s.requests.Add(1), 10)
+	w := &walk{Session: s, exchange: x, op: x.Operation()}
+	w.request = s.id + "." + strconv.FormatUint(s.requests.Add(1), 10)
+	w.began = s.gate.Now()
+	return w.serve(ctx)
+}
+
+// walk is one exchange on its way.
+type walk struct {
+	*Session
+	exchange Exchange
+	op       *access.Operation
+	request  string // names the exchange in the log
+	began    time.Time
+	grant    string // the access request that the next record names
+	tape     tape
+}
+
+func (w *walk) serve(ctx context.Context) error {
+	g, x, op := w.gate, w.exchange, w.op
 
 	// 1. Is the subject still who it was when the session was opened?
-	if refusal := s.cutOff(began); refusal != nil {
-		if err := s.refuse(ctx, x, request, op, access.Decision{}, refusal); err != nil {
+	if refusal := w.cutOff(w.began); refusal != nil {
+		if err := w.refuse(ctx, access.Decision{}, refusal); err != nil {
 			return err
 		}
 		return refusal
 	}
 
 	// 2. Decide, and hold what a person must release; the decision that counts is the one made last.
-	about := s.context(began)
-	decision := g.Policy.Decide(s.subject, op, about)
+	about := w.about()
+	decision := g.Policy.Decide(w.subject, op, about)
 	if decision.Effect == access.Hold && !op.Prepared {
-		var refusal *access.Refusal
-		decision, refusal = s.hold(ctx, x, request, op, about, decision)
-		if refusal != nil {
-			return s.refuse(ctx, x, request, op, decision, refusal)
+		// What could not be carried out even if it were released is not put before people.
+		if err := x.Oblige(&decision.Obligations); err != nil {
+			return w.refuse(ctx, decision, asRefusal(err, access.CodeObligation))
 		}
-		began = g.Now()
+		var refusal *access.Refusal
+		decision, refusal = w.hold(ctx, about, decision)
+		if refusal != nil {
+			return w.refuse(ctx, decision, refusal)
+		}
+		w.began = g.Now()
 	}
 	if decision.Effect != access.Allow && !(decision.Effect == access.Hold && op.Prepared) {
-		return s.refuse(ctx, x, request, op, decision, refusalOf(decision))
+		return w.refuse(ctx, decision, refusalOf(decision))
 	}
 
 	// 3. Take on the obligations, all of them or none.
 	if err := x.Oblige(&decision.Obligations); err != nil {
-		return s.refuse(ctx, x, request, op, decision, asRefusal(err, access.CodeObligation))
+		return w.refuse(ctx, decision, asRefusal(err, access.CodeObligation))
 	}
 
 	// 4. Write down what is about to happen. Writes wait until that is durable; reads too, unless the target says that
 	// they may run meanwhile.
-	level := s.level(decision.Obligations.Record)
-	tape := &s.tape
-	tape.begin(request, level)
-	if level != access.LevelEnvelope {
-		if err := g.Journal.Body(request, audit.Asked, x.Wire()); err != nil {
-			return s.refuse(ctx, x, request, op, decision, notRecorded(err))
-		}
+	w.tape = tape{journal: g.Journal, request: w.request, level: w.level(decision.Obligations.Record)}
+	if err := w.tape.Asked(x.Wire()); err != nil {
+		return w.refuse(ctx, decision, notRecorded(err))
 	}
-	intent := s.record(audit.TypeIntent, request, op, decision)
-	commit := g.Journal.Append(intent)
-	overlap := s.target.Reads == BeforeRelease && !writes(op)
+	commit := g.Journal.Append(w.record(audit.TypeIntent, decision))
+	overlap := w.target.Reads == BeforeRelease && !writes(op)
 	if !overlap {
 		if err := commit.Wait(ctx); err != nil {
-			return s.refuse(ctx, x, request, op, decision, notRecorded(err))
+			return w.refuse(ctx, decision, notRecorded(err))
 		}
 	}
 
 	// 5. Lease the credential and forward.
-	credential, err := s.lease(ctx)
+	credential, err := w.lease(ctx)
 	if err != nil {
-		return s.ended(ctx, x, request, began, access.Outcome{}, err)
+		return w.ended(ctx, access.Outcome{}, err)
 	}
-	if err := x.Forward(ctx, credential, tape); err != nil {
-		return s.ended(ctx, x, request, began, access.Outcome{}, err)
+	if err := x.Forward(ctx, credential, &w.tape); err != nil {
+		return w.ended(ctx, access.Outcome{}, err)
 	}
 
 	// 6. Stream the answer, not before its record is durable.
 	if overlap {
 		if err := commit.Wait(ctx); err != nil {
-			return s.ended(ctx, x, request, began, access.Outcome{}, fmt.Errorf("answer withheld: %w", notRecorded(err)))
+			return w.ended(ctx, access.Outcome{}, fmt.Errorf("answer withheld: %w", notRecorded(err)))
 		}
 	}
-	outcome, err := x.Reply(ctx, tape)
-	return s.ended(ctx, x, request, began, outcome, err)
+	outcome, err := x.Reply(ctx, &w.tape)
+	return w.ended(ctx, outcome, err)
 }
 
 // ended writes down how a forwarded exchange ended, and renders a refusal that came late.
-func (s *Session) ended(ctx context.Context, x Exchange, request string, began time.Time, outcome access.Outcome, err error) error {
-	r := s.envelope(audit.TypeOutcome, request)
+func (w *walk) ended(ctx context.Context, outcome access.Outcome, err error) error {
+	r := w.envelope(audit.TypeOutcome, w.request)
 	r.Rows, r.Bytes, r.Error = outcome.Rows, outcome.Bytes, outcome.Code
-	took := s.gate.Now().Sub(began)
+	took := w.gate.Now().Sub(w.began)
 	r.Micros = took.Microseconds()
 	r.Effect = access.Allow
 	code := access.CodeAllowed
@@ -107,24 +121,24 @@ func (s *Session) ended(ctx context.Context, x Exchange, request string, began t
 		}
 		r.Code = code
 	}
-	s.rows.Add(outcome.Rows)
-	s.bytes.Add(outcome.Bytes)
-	commit := s.gate.Journal.Append(r)
-	s.meter(r.Effect, code, took)
+	w.rows.Add(outcome.Rows)
+	w.bytes.Add(outcome.Bytes)
+	commit := w.gate.Journal.Append(r)
+	w.meter(r.Effect, code, took)
 	if err == nil {
 		return nil
 	}
 	// The client may have seen a part of the answer: how it ended is on disk before the client reads that it did.
 	if werr := commit.Wait(context.WithoutCancel(ctx)); werr != nil {
-		s.gate.Log.ErrorContext(ctx, "outcome not recorded", "session", s.id, "request", request, "error", werr)
+		w.gate.Log.ErrorContext(ctx, "outcome not recorded", "session", w.id, "request", w.request, "error", werr)
 	}
-	s.gate.Log.ErrorContext(ctx, "exchange ended early", "session", s.id, "request", request, "code", code, "error", err, "cause", causeOf(refusal))
+	w.gate.Log.ErrorContext(ctx, "exchange ended early", "session", w.id, "request", w.request, "code", code, "error", err, "cause", causeOf(refusal))
 	usable := refusal != nil && error(refusal) == err //nolint:errorlint // identity: only a bare refusal leaves the session usable
 	if refusal == nil {
 		refusal = asRefusal(err, code)
 	}
-	refusal.Ref = request
-	if rerr := x.Refuse(refusal); rerr != nil {
+	refusal.Ref = w.request
+	if rerr := w.exchange.Refuse(refusal); rerr != nil {
 		return rerr
 	}
 	if usable {
@@ -134,9 +148,9 @@ func (s *Session) ended(ctx context.Context, x Exchange, request string, began t
 }
 
 // refuse writes the refusal down, waits until that is durable, and tells the client. The session goes on.
-func (s *Session) refuse(ctx context.Context, x Exchange, request string, op *access.Operation, d access.Decision, refusal *access.Refusal) error {
+func (w *walk) refuse(ctx context.Context, d access.Decision, refusal *access.Refusal) error {
 	if refusal.Ref == "" {
-		refusal.Ref = request
+		refusal.Ref = w.request
 	}
 	if d.Effect == access.Allow || d.Effect == "" {
 		d.Effect = access.Deny
@@ -146,36 +160,36 @@ func (s *Session) refuse(ctx context.Context, x Exchange, request string, op *ac
 		d.Reason.Rule = refusal.Rule
 	}
 	if refusal.Code != access.CodeNotRecorded {
-		if wire := x.Wire(); len(wire) > 0 && s.level("") != access.LevelEnvelope {
-			_ = s.gate.Journal.Body(request, audit.Asked, wire) // the append below reports the same trouble
+		if wire := w.exchange.Wire(); len(wire) > 0 && w.level("") != access.LevelEnvelope {
+			_ = w.gate.Journal.Body(w.request, audit.Asked, wire) // the append below reports the same trouble
 		}
 	}
-	commit := s.gate.Journal.Append(s.record(audit.TypeRefusal, request, op, d))
+	commit := w.gate.Journal.Append(w.record(audit.TypeRefusal, d))
 	if err := commit.Wait(context.WithoutCancel(ctx)); err != nil {
-		s.gate.Log.ErrorContext(ctx, "refusal not recorded", "session", s.id, "request", request, "error", err)
+		w.gate.Log.ErrorContext(ctx, "refusal not recorded", "session", w.id, "request", w.request, "error", err)
 	}
-	s.meter(d.Effect, refusal.Code, 0)
-	level := s.gate.Log.InfoContext
+	w.meter(d.Effect, refusal.Code, 0)
+	level := w.gate.Log.InfoContext
 	if refusal.Err != nil {
-		level = s.gate.Log.ErrorContext
+		level = w.gate.Log.ErrorContext
 	}
-	level(ctx, "refused", "session", s.id, "request", request, "subject", s.subject.ID, "target", s.target.Name,
-		"operation", op.Summary(), "code", refusal.Code, "rule", refusal.Rule, "error", refusal.Err)
-	return x.Refuse(refusal)
+	level(ctx, "refused", "session", w.id, "request", w.request, "subject", w.subject.ID, "target", w.target.Name,
+		"operation", w.op.Summary(), "code", refusal.Code, "rule", refusal.Rule, "error", refusal.Err)
+	return w.exchange.Refuse(refusal)
 }
 
 // hold files an access request, keeps the client informed while people decide, and decides again with the grant.
-func (s *Session) hold(ctx context.Context, x Exchange, request string, op *access.Operation, about access.Context, held access.Decision) (access.Decision, *access.Refusal) {
-	g := s.gate
-	digest := Digest(s.subject, s.target.Name, held.Policy, op)
+func (w *walk) hold(ctx context.Context, about access.Context, held access.Decision) (access.Decision, *access.Refusal) {
+	g, op := w.gate, w.op
+	digest := Digest(w.subject, w.target.Name, held.Policy, op)
 	filed, err := g.Approvals.Ask(ctx, access.Ask{
-		Digest: digest, Subject: s.subject, Target: s.target.Name, Operation: op, Terms: *held.Hold,
-		Policy: held.Policy, Ticket: about.Ticket, Session: s.id,
+		Digest: digest, Subject: w.subject, Target: w.target.Name, Operation: op, Terms: *held.Hold,
+		Policy: held.Policy, Ticket: about.Ticket, Session: w.id,
 	})
 	if err != nil {
 		return held, asRefusal(fmt.Errorf("file access request: %w", err), access.CodeInternal)
 	}
-	s.grant = filed.ID
+	w.grant = filed.ID
 	notice := access.Notice{Request: filed.ID, URL: g.Approvals.URL(filed.ID), Message: held.Reason.Sentence}
 	if filed.State == access.StateOpen {
 		if op.NoHold != "" {
@@ -185,8 +199,8 @@ func (s *Session) hold(ctx context.Context, x Exchange, request string, op *acce
 				Hint:    fmt.Sprintf("once it is approved at %s, send exactly the same request again", notice.URL),
 			}
 		}
-		if filed, err = s.await(ctx, x, filed, notice); err != nil {
-			return held, s.stoppedWaiting(ctx, filed, notice, err)
+		if filed, err = w.await(ctx, filed, notice); err != nil {
+			return held, w.stoppedWaiting(ctx, filed, notice, err)
 		}
 	}
 	if filed.State != access.StateApproved {
@@ -197,11 +211,11 @@ func (s *Session) hold(ctx context.Context, x Exchange, request string, op *acce
 		return held, asRefusal(fmt.Errorf("use approval of request %s: %w", filed.ID, err), access.CodeNotReleased)
 	}
 	now := g.Now()
-	if refusal := s.cutOff(now); refusal != nil {
+	if refusal := w.cutOff(now); refusal != nil {
 		return held, refusal
 	}
 	about.Now, about.Grant = now, &grant
-	again := g.Policy.Decide(s.subject, op, about)
+	again := g.Policy.Decide(w.subject, op, about)
 	if again.Effect == access.Hold {
 		return again, &access.Refusal{
 			Code: access.CodeNotReleased, Rule: again.Reason.Rule, Ref: filed.ID,
@@ -216,20 +230,20 @@ func (s *Session) hold(ctx context.Context, x Exchange, request string, op *acce
 const noticeEvery = 30 * time.Second
 
 // await returns the request once people have decided on it, telling the client about it meanwhile.
-func (s *Session) await(ctx context.Context, x Exchange, filed access.Request, notice access.Notice) (access.Request, error) {
-	if s.target.Hold > 0 {
+func (w *walk) await(ctx context.Context, filed access.Request, notice access.Notice) (access.Request, error) {
+	if w.target.Hold > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, s.target.Hold, errHeldLongEnough)
+		ctx, cancel = context.WithTimeoutCause(ctx, w.target.Hold, errHeldLongEnough)
 		defer cancel()
 	}
-	ctx, end := s.alive(ctx)
+	ctx, end := w.alive(ctx)
 	defer end()
 	for {
-		if err := x.Waiting(notice); err != nil {
+		if err := w.exchange.Waiting(notice); err != nil {
 			return filed, fmt.Errorf("tell client: %w", err)
 		}
 		wait, stop := context.WithTimeout(ctx, noticeEvery)
-		now, err := s.gate.Approvals.Await(wait, filed.ID)
+		now, err := w.gate.Approvals.Await(wait, filed.ID)
 		stop()
 		if err == nil {
 			return now, nil
@@ -246,7 +260,7 @@ func (s *Session) await(ctx context.Context, x Exchange, filed access.Request, n
 var errHeldLongEnough = errors.New("held as long as this target allows")
 
 // stoppedWaiting says what becomes of a request whose client was not kept waiting until the end.
-func (s *Session) stoppedWaiting(ctx context.Context, filed access.Request, notice access.Notice, err error) *access.Refusal {
+func (w *walk) stoppedWaiting(ctx context.Context, filed access.Request, notice access.Notice, err error) *access.Refusal {
 	resend := fmt.Sprintf("once it is approved at %s, send exactly the same request again", notice.URL)
 	switch {
 	case errors.Is(err, errHeldLongEnough):
@@ -254,10 +268,10 @@ func (s *Session) stoppedWaiting(ctx context.Context, filed access.Request, noti
 	case errors.Is(err, ErrShuttingDown):
 		return &access.Refusal{Code: access.CodeShuttingDown, Ref: filed.ID, Message: fmt.Sprintf("the gateway is restarting; request %s stays open", filed.ID), Hint: resend}
 	case errors.Is(err, errCutOff):
-		return s.cutOff(s.gate.Now())
+		return w.cutOff(w.gate.Now())
 	case ctx.Err() != nil:
-		if aerr := s.gate.Approvals.Abandon(context.WithoutCancel(ctx), filed.ID); aerr != nil {
-			s.gate.Log.ErrorContext(ctx, "abandon access request", "id", filed.ID, "error", aerr)
+		if aerr := w.gate.Approvals.Abandon(context.WithoutCancel(ctx), filed.ID); aerr != nil {
+			w.gate.Log.ErrorContext(ctx, "abandon access request", "id", filed.ID, "error", aerr)
 		}
 		return &access.Refusal{Code: access.CodeCanceled, Ref: filed.ID, Message: fmt.Sprintf("request %s was taken back", filed.ID)}
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/vecgate/vecgate/internal/vault"
 )
 
-// Session is one authenticated conversation of one subject with one target. Serve is called from one goroutine at a
-// time; Close, Kill and Done from any.
+// Session is one authenticated conversation of one subject with one target. Its methods may be called from several
+// goroutines.
 type Session struct {
 	gate    *Gate
 	id      string
@@ -27,12 +27,10 @@ type Session struct {
 	opts    OpenOptions
 	opened  time.Time
 
+	ticket atomic.Pointer[string] // set by the client in the course of the session
+
 	requests, first atomic.Uint64
 	rows, bytes     atomic.Int64
-
-	// Owned by the goroutine that calls Serve.
-	grant string // the access request that the next record names
-	tape  tape
 
 	ctx    context.Context // ends when the session is cut off
 	cancel context.CancelCauseFunc
@@ -76,7 +74,6 @@ var (
 // returned, recorded, for the front end to render.
 func (g *Gate) Open(ctx context.Context, subject *access.Subject, target Target, opts OpenOptions) (*Session, *access.Refusal) {
 	s := &Session{gate: g, id: newID(g.Now()), subject: subject, target: target, opts: opts, opened: g.Now()}
-	s.tape.journal = g.Journal
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 
 	op := &access.Operation{Accesses: []access.Access{{Action: access.Connect, Resource: access.Resource{Target: target.Name}}}}
@@ -91,7 +88,8 @@ func (g *Gate) Open(ctx context.Context, subject *access.Subject, target Target,
 	if refusal == nil && decision.Effect != access.Allow {
 		refusal = refusalOf(decision)
 	}
-	r := s.record(audit.TypeSessionOpen, "", op, decision)
+	opening := &walk{Session: s, op: op}
+	r := opening.record(audit.TypeSessionOpen, decision)
 	r.Detail = opts.Program
 	if refusal != nil {
 		r.Effect, r.Code = access.Deny, refusal.Code
@@ -181,7 +179,7 @@ func (s *Session) lease(ctx context.Context) (vault.Credential, error) {
 }
 
 // SetTicket attaches a change ticket to what follows; the empty string detaches it.
-func (s *Session) SetTicket(ticket string) { s.opts.Ticket = ticket }
+func (s *Session) SetTicket(ticket string) { s.ticket.Store(&ticket) }
 
 // cutOff says whether the subject may no longer speak.
 func (s *Session) cutOff(now time.Time) *access.Refusal {
@@ -221,14 +219,27 @@ func (s *Session) alive(ctx context.Context) (context.Context, context.CancelFun
 	return ctx, end
 }
 
+// context is what decisions look at besides the subject and the operation. The ticket is the one that came last: with the
+// request, set in the session, with the connection, in the credential.
 func (s *Session) context(now time.Time) access.Context {
 	ticket := s.opts.Ticket
+	if set := s.ticket.Load(); set != nil {
+		ticket = *set
+	}
 	if ticket == "" {
 		ticket = s.subject.Ticket
 	}
 	return access.Context{
 		Now: now, Client: s.opts.Client, Session: s.id, Ticket: ticket, Channel: s.opts.Channel, Settings: s.opts.Settings,
 	}
+}
+
+func (w *walk) about() access.Context {
+	c := w.context(w.began)
+	if w.op.Ticket != "" {
+		c.Ticket = w.op.Ticket
+	}
+	return c
 }
 
 func (s *Session) level(asked access.Level) access.Level {
@@ -249,8 +260,9 @@ func (s *Session) envelope(t audit.Type, request string) *audit.Record {
 }
 
 // record is the envelope with who asked what, and what was decided.
-func (s *Session) record(t audit.Type, request string, op *access.Operation, d access.Decision) *audit.Record {
-	r := s.envelope(t, request)
+func (w *walk) record(t audit.Type, d access.Decision) *audit.Record {
+	s, op := w.Session, w.op
+	r := w.envelope(t, w.request)
 	r.Name, r.Kind, r.Person, r.Instance = s.subject.Name, s.subject.Kind, s.subject.Person, s.subject.Instance
 	r.Credential, r.Method, r.Client = s.subject.Credential, s.subject.Method, s.opts.Client
 	if s.subject.Actor != nil {
@@ -258,8 +270,7 @@ func (s *Session) record(t audit.Type, request string, op *access.Operation, d a
 	}
 	r.Accesses, r.Unclear = op.Accesses, op.Unclear
 	r.Effect, r.Rule, r.Code, r.Policy = d.Effect, d.Reason.Rule, d.Reason.Code, d.Policy
-	r.Ticket = s.context(time.Time{}).Ticket
-	r.Grant, s.grant = s.grant, ""
+	r.Ticket, r.Grant = w.about().Ticket, w.grant
 	return r
 }
 

@@ -7,16 +7,12 @@ import (
 	"github.com/vecgate/vecgate/internal/audit"
 )
 
-// tape takes down what is said in the exchange that a session is serving. It is owned by the goroutine that serves.
+// tape takes down what is said in one exchange. It is owned by the goroutine that serves it.
 type tape struct {
 	journal Journal
 	request string
 	level   access.Level
 	err     error
-}
-
-func (t *tape) begin(request string, level access.Level) {
-	t.request, t.level, t.err = request, level, nil
 }
 
 // Asked implements Tape.
