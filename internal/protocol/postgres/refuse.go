@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/gate"
@@ -61,6 +62,9 @@ func (x *exchange) Refuse(r *access.Refusal) error {
 	} else if r.Code == access.CodeUnclear || x.op.Unclear != "" {
 		if state := x.missing(); state != "" {
 			report.SQLSTATE, report.Message = state, x.op.Unclear
+			if at := whereNamed(x.asked(), x.op.Unclear); at > 0 {
+				report.Position = strconv.Itoa(at)
+			}
 		}
 	}
 	if r.Code == access.CodeExpired || r.Code == access.CodeShuttingDown {
@@ -92,6 +96,44 @@ func (x *exchange) missing() string {
 		}
 	}
 	return ""
+}
+
+// asked is the text that positions in errors refer to.
+func (x *exchange) asked() string {
+	if len(x.runs) > 0 && x.runs[0].portal == nil {
+		return x.op.Text
+	}
+	for i := range x.steps {
+		if about := x.steps[i].about; about != nil && about.statement() != nil && about.statement().Unclear != "" {
+			return about.text
+		}
+	}
+	return ""
+}
+
+// whereNamed is the position, in characters from 1, of the name that a message quotes first. It is 0 when the name does
+// not stand in the text exactly once: no position is better than a wrong one.
+func whereNamed(text, message string) int {
+	_, rest, _ := strings.Cut(message, `"`)
+	name, _, ok := strings.Cut(rest, `"`)
+	if !ok || name == "" {
+		return 0
+	}
+	lower, name := strings.ToLower(text), strings.ToLower(name)
+	at := strings.Index(lower, name)
+	if at < 0 || len(lower) != len(text) || strings.Contains(lower[at+1:], name) {
+		return 0
+	}
+	word := func(i int) bool {
+		return i >= 0 && i < len(text) && (text[i] == '_' || text[i] == '$' || text[i] == '.' || text[i] >= '0' && text[i] <= '9' || text[i]|0x20 >= 'a' && text[i]|0x20 <= 'z' || text[i] >= 0x80)
+	}
+	if word(at-1) || word(at+len(name)) {
+		return 0
+	}
+	if at > 0 && text[at-1] == '"' {
+		at--
+	}
+	return utf8.RuneCountInString(text[:at]) + 1
 }
 
 func (x *exchange) fatal(report wire.Report) error {

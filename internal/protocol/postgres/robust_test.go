@@ -366,3 +366,22 @@ func TestNamesThatDifferBehind63BytesAreOneName(t *testing.T) {
 		t.Errorf("%s", show([]byte(answer)))
 	}
 }
+
+func TestThePositionOfAMissingNameIsSaidWhenItIsCertain(t *testing.T) {
+	for _, c := range []struct {
+		text, message string
+		want          int
+	}{
+		{"select nonsense from t", `column "nonsense" does not exist`, 8},
+		{"select 'ä', NonSense from t", `column "nonsense" does not exist`, 13},
+		{`select "nonsense" from t`, `column "nonsense" does not exist`, 8},
+		{"select nonsense, nonsense from t", `column "nonsense" does not exist`, 0},
+		{"select t.nonsense from t", `column "nonsense" does not exist`, 0},
+		{"select nonsensey from t", `column "nonsense" does not exist`, 0},
+		{"select 1", "no name", 0},
+	} {
+		if got := whereNamed(c.text, c.message); got != c.want {
+			t.Errorf("%s: %d, want %d", c.text, got, c.want)
+		}
+	}
+}

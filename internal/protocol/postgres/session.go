@@ -363,6 +363,11 @@ func (s *session) critical(name, value string, first bool) error {
 				bad = p.value != value
 			}
 		}
+		// With an empty path a plain name means something in pg_catalog, or nothing: less than what was analysed. pg_dump
+		// works like this.
+		if name == "search_path" && (value == "" || value == `""`) {
+			bad = false
+		}
 	}
 	if !bad {
 		return nil
