@@ -28,8 +28,10 @@ func stage(t *testing.T) (*Console, *consoletest.World) {
 		SignedIn: func(context.Context, *access.Subject, string) error { return nil },
 		SignIn: SignIn{
 			Provider: "corp", Issuer: "https://idp.example.com", ClientID: "vecgate-console",
-			Endpoints: func(context.Context) (string, string, error) { return "https://idp.example.com/authorize", "https://idp.example.com/token", nil },
-			Verify:    func(context.Context, string, string) (*access.Subject, error) { return nil, fmt.Errorf("not here") },
+			Endpoints: func(context.Context) (string, string, error) {
+				return "https://idp.example.com/authorize", "https://idp.example.com/token", nil
+			},
+			Verify: func(context.Context, string, string) (*access.Subject, error) { return nil, fmt.Errorf("not here") },
 		},
 	})
 	if err != nil {

@@ -45,7 +45,7 @@ type block struct {
 	Columns []*string
 	Rows    [][]*string
 	Folded  [][]*string // rows shown on demand
-	Left    int // rows that are not shown here
+	Left    int         // rows that are not shown here
 }
 
 // replay tells a session as it went, as its client saw it.
