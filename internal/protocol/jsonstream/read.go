@@ -1,0 +1,342 @@
+package jsonstream
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+)
+
+// Value is a JSON value that was read strictly: its one canonical text, without white space, with every member named
+// once, and numbers as they were written. Its zero value is no value.
+type Value struct{ raw []byte }
+
+// Kind is what a value is.
+type Kind byte
+
+// The kinds of value.
+const (
+	None   Kind = 0
+	Object Kind = '{'
+	Array  Kind = '['
+	Text   Kind = '"'
+	Number Kind = '0'
+	Bool   Kind = 't'
+	Null   Kind = 'n'
+)
+
+// Read takes a document apart. A member that an object names twice, bytes after the document, and whatever else two
+// readers could read differently are faults.
+func Read(document []byte) (Value, error) {
+	r := reader{in: document, out: make([]byte, 0, len(document))}
+	r.space()
+	if err := r.value(0); err != nil {
+		return Value{}, err
+	}
+	if r.space(); r.at < len(r.in) {
+		return Value{}, r.fault("something follows the document")
+	}
+	return Value{r.out}, nil
+}
+
+type reader struct {
+	in  []byte
+	at  int
+	out []byte
+}
+
+func (r *reader) fault(format string, args ...any) error {
+	return &Fault{Offset: int64(r.at), What: fmt.Sprintf(format, args...)}
+}
+
+func (r *reader) space() {
+	for r.at < len(r.in) && space(r.in[r.at]) {
+		r.at++
+	}
+}
+
+func (r *reader) take(c byte) bool {
+	r.space()
+	if r.at < len(r.in) && r.in[r.at] == c {
+		r.at++
+		return true
+	}
+	return false
+}
+
+func (r *reader) value(depth int) error {
+	if r.at >= len(r.in) {
+		return r.fault("the document ends early")
+	}
+	switch c := r.in[r.at]; {
+	case c == '{' || c == '[':
+		if depth >= MaxDepth {
+			return r.fault("nested deeper than %d", MaxDepth)
+		}
+		r.at++
+		r.out = append(r.out, c)
+		if c == '{' {
+			return r.object(depth)
+		}
+		return r.array(depth)
+	case c == '"':
+		inside, err := r.text()
+		r.out = append(append(append(r.out, '"'), inside...), '"')
+		return err
+	case inLiteral(c):
+		from := r.at
+		for r.at < len(r.in) && inLiteral(r.in[r.at]) {
+			r.at++
+		}
+		if word := r.in[from:r.at]; len(word) > maxLiteral || !literal(word) {
+			r.at = from
+			return r.fault("neither a number nor true, false or null")
+		}
+		r.out = append(r.out, r.in[from:r.at]...)
+		return nil
+	}
+	return r.fault("a value was expected")
+}
+
+// text reads a string token and returns its inside.
+func (r *reader) text() ([]byte, error) {
+	r.at++
+	from := r.at
+	var t text
+	for ; r.at < len(r.in); r.at++ {
+		done, what := t.step(r.in[r.at])
+		if what != "" {
+			return nil, r.fault("%s", what)
+		}
+		if done {
+			r.at++
+			return r.in[from : r.at-1], nil
+		}
+	}
+	return nil, r.fault("the document ends early")
+}
+
+func (r *reader) array(depth int) error {
+	if r.take(']') {
+		r.out = append(r.out, ']')
+		return nil
+	}
+	for {
+		r.space()
+		if err := r.value(depth + 1); err != nil {
+			return err
+		}
+		if r.take(']') {
+			r.out = append(r.out, ']')
+			return nil
+		}
+		if !r.take(',') {
+			return r.fault("a comma or ] was expected")
+		}
+		r.out = append(r.out, ',')
+	}
+}
+
+func (r *reader) object(depth int) error {
+	if r.take('}') {
+		r.out = append(r.out, '}')
+		return nil
+	}
+	seen := map[string]struct{}{}
+	for {
+		r.space()
+		if r.at >= len(r.in) || r.in[r.at] != '"' {
+			return r.fault("a member's name was expected")
+		}
+		inside, err := r.text()
+		if err != nil {
+			return err
+		}
+		if len(inside) > maxKey {
+			return r.fault("a member's name of more than %d bytes", maxKey)
+		}
+		name := string(unquote(nil, inside))
+		if _, twice := seen[name]; twice {
+			return r.fault("an object names a member twice")
+		}
+		seen[name] = struct{}{}
+		r.out = append(AppendString(r.out, name), ':')
+		if !r.take(':') {
+			return r.fault("a colon was expected")
+		}
+		r.space()
+		if err := r.value(depth + 1); err != nil {
+			return err
+		}
+		if r.take('}') {
+			r.out = append(r.out, '}')
+			return nil
+		}
+		if !r.take(',') {
+			return r.fault("a comma or } was expected")
+		}
+		r.out = append(r.out, ',')
+	}
+}
+
+// Raw is the canonical text. It must not be changed.
+func (v Value) Raw() []byte { return v.raw }
+
+// Kind says what the value is.
+func (v Value) Kind() Kind {
+	if len(v.raw) == 0 {
+		return None
+	}
+	switch c := v.raw[0]; c {
+	case '{', '[', '"', 'n':
+		return Kind(c)
+	case 't', 'f':
+		return Bool
+	}
+	return Number
+}
+
+// Text is the decoded text of a Text.
+func (v Value) Text() (string, bool) {
+	if v.Kind() != Text {
+		return "", false
+	}
+	return string(unquote(nil, v.raw[1:len(v.raw)-1])), true
+}
+
+// Int is the value of a Number that is written as a whole one and fits.
+func (v Value) Int() (int64, bool) {
+	if v.Kind() != Number {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(v.raw), 10, 64)
+	return n, err == nil
+}
+
+// Bool is the value of a Bool.
+func (v Value) Bool() (is, ok bool) { return string(v.raw) == "true", v.Kind() == Bool }
+
+// skip returns where the value that begins at i ends in canonical text.
+func skip(raw []byte, i int) int {
+	depth := 0
+	for i < len(raw) {
+		switch raw[i] {
+		case '{', '[':
+			depth++
+			i++
+		case '}', ']':
+			depth--
+			i++
+		case '"':
+			for i++; raw[i] != '"'; i++ {
+				if raw[i] == '\\' {
+					i++
+				}
+			}
+			i++
+		case ',', ':':
+			i++
+			continue
+		default:
+			for i < len(raw) && inLiteral(raw[i]) {
+				i++
+			}
+		}
+		if depth == 0 {
+			return i
+		}
+	}
+	return i
+}
+
+// Members are the members of an Object, in their order; of another value there are none.
+func (v Value) Members() iter.Seq2[string, Value] {
+	return func(yield func(string, Value) bool) {
+		if v.Kind() != Object {
+			return
+		}
+		for i := 1; i < len(v.raw) && v.raw[i] != '}'; {
+			key := skip(v.raw, i)
+			name := string(unquote(nil, v.raw[i+1:key-1]))
+			to := skip(v.raw, key+1)
+			if !yield(name, Value{v.raw[key+1 : to : to]}) {
+				return
+			}
+			if i = to; v.raw[i] == ',' {
+				i++
+			}
+		}
+	}
+}
+
+// Items are the elements of an Array; of another value there are none.
+func (v Value) Items() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		if v.Kind() != Array {
+			return
+		}
+		for i := 1; i < len(v.raw) && v.raw[i] != ']'; {
+			to := skip(v.raw, i)
+			if !yield(Value{v.raw[i:to:to]}) {
+				return
+			}
+			if i = to; v.raw[i] == ',' {
+				i++
+			}
+		}
+	}
+}
+
+// Len is how many members or elements there are.
+func (v Value) Len() int {
+	n := 0
+	for range v.Items() {
+		n++
+	}
+	for range v.Members() {
+		n++
+	}
+	return n
+}
+
+// Get is a member of an Object, or the zero Value.
+func (v Value) Get(name string) Value {
+	for k, m := range v.Members() {
+		if k == name {
+			return m
+		}
+	}
+	return Value{}
+}
+
+// With is the Object with a member of that name and value, in the place of the one that it had.
+func (v Value) With(name string, member Value) Value {
+	out, put := []byte{'{'}, false
+	for k, m := range v.Members() {
+		if k == name {
+			m, put = member, true
+		}
+		out = append(append(append(AppendString(out, k), ':'), m.raw...), ',')
+	}
+	if !put {
+		out = append(append(append(AppendString(out, name), ':'), member.raw...), ',')
+	}
+	out[len(out)-1] = '}'
+	return Value{out}
+}
+
+// List is an Array of values.
+func List(items ...Value) Value {
+	raw := make([][]byte, len(items))
+	for i, item := range items {
+		raw[i] = item.raw
+	}
+	return Value{slices.Concat([]byte{'['}, bytes.Join(raw, []byte{','}), []byte{']'})}
+}
+
+// String is a Text.
+func String(s string) Value { return Value{AppendString(nil, s)} }
+
+// Int is a Number.
+func Int(n int64) Value { return Value{strconv.AppendInt(nil, n, 10)} }
