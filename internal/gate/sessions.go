@@ -131,3 +131,6 @@ func (g *Gate) Drain(ctx context.Context, grace time.Duration) {
 		<-tick.C
 	}
 }
+
+// Draining is closed once the gate stops taking sessions, for front ends whose sessions outlive their requests.
+func (g *Gate) Draining() <-chan struct{} { return g.sessions.draining() }

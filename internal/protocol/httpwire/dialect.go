@@ -1,0 +1,90 @@
+package httpwire
+
+import (
+	"context"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
+)
+
+// Dialect is one engine's HTTP interface. Its methods are called from many goroutines.
+type Dialect interface {
+	// Routes is the closed table of what clients may ask for. A request that is not in it is judged as able to do
+	// anything, written down, and never sent on. The table must not change.
+	Routes() []Route
+
+	// Read says what a request of the table would do, and as what it is to be sent on. An *Unclear error means that it
+	// could not be read; any other means that the gateway could not find out.
+	Read(context.Context, *Request) (*Call, error)
+
+	// Error puts a refusal into the engine's own form. The status must not be one that clients take as an invitation to
+	// try again, unless the code is access.CodeShuttingDown.
+	Error(*access.Refusal) (status int, body []byte)
+
+	// Health is a path that a healthy server answers to GET with a status below 300.
+	Health() string
+}
+
+// Route is one operation of an engine.
+type Route struct {
+	// Name of the operation, in the engine's words.
+	Name   string
+	Method string
+	// Path is a template: /api/v2/tenants/{tenant}. A parameter is one whole segment.
+	Path string
+	// Query are the parameters that may follow the path, each once.
+	Query []string
+	// Body says that the operation takes a JSON document.
+	Body bool
+	// Actions are what policy is asked about, for the reference; more than one when it depends on the request.
+	Actions []access.Action
+	// About says in a sentence what decides between them, or what else is to be known.
+	About string
+}
+
+// Request is a request of the table, read strictly.
+type Request struct {
+	Route  *Route
+	Target string
+	Params map[string]string
+	Query  map[string]string
+	Body   jsonstream.Value // the zero Value when there was none
+	// Ask lets the gateway itself look something up at the target, with GET, on its own credential.
+	Ask func(ctx context.Context, path string) (status int, answer jsonstream.Value, err error)
+}
+
+// Call is what a request would do, and as what it is sent on.
+type Call struct {
+	Accesses []access.Access
+	// Free says that the call touches no data: it is recorded like any other and needs no rule.
+	Free bool
+	// Method, Path, Query and Body are sent; Path is already escaped.
+	Method string
+	Path   string
+	Query  map[string]string
+	Body   jsonstream.Value
+	// Oblige takes on obligations, or returns an *access.Refusal that says which one cannot be fulfilled. Nil means that no
+	// obligation can concern the call, because its answer holds nothing that is stored in a collection. It may be called
+	// more than once.
+	Oblige func(*access.Obligations) (*Obliged, error)
+	// Done, if not nil, is called after the target carried out the call.
+	Done func()
+}
+
+// Obliged is how a call is sent and answered under its obligations.
+type Obliged struct {
+	// Body is sent instead of the call's own, when it is a value.
+	Body jsonstream.Value
+	// Mask is applied to the answer. With a mask, an answer that is not JSON is withheld.
+	Mask *jsonstream.Node
+	// Rows is the most that the answer may count at the mask's Count nodes; 0 bounds nothing.
+	Rows int64
+	// Mute says that the engine's own error messages are withheld, because they may quote what is hidden.
+	Mute bool
+}
+
+// Unclear says why a request could not be read.
+type Unclear struct{ Why string }
+
+// Error implements error.
+func (u *Unclear) Error() string { return u.Why }

@@ -1,0 +1,125 @@
+// Package httpwire carries the HTTP dialects of vector databases: it listens, finds out who speaks, reads every request
+// strictly once, hands it to the gate, sends on what was read (never what was received), and streams the answer back
+// through the mask.
+//
+// It refuses to know what a request means: that is its Dialect's business. Start at Server.Serve, then Dialect.
+package httpwire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/gate"
+	"github.com/vecgate/vecgate/internal/mask"
+)
+
+// Identity says who shows a token. An error that is an *access.Refusal is told to the client.
+type Identity interface {
+	Token(ctx context.Context, token string, in gate.SignIn) (*access.Subject, error)
+}
+
+// Scheme is how the gateway shows its credential to a target.
+type Scheme string
+
+// The schemes. Nothing is shown when the credential has no secret.
+const (
+	Bearer      Scheme = "bearer" // Authorization: Bearer SECRET
+	Basic       Scheme = "basic"  // Authorization: Basic USER:SECRET
+	APIKey      Scheme = "api-key"
+	ChromaToken Scheme = "x-chroma-token"
+)
+
+// Target is a registered database as its clients reach it here.
+type Target struct {
+	Gate    gate.Target
+	Dialect Dialect
+	Address string      // host:port
+	TLS     *tls.Config // nil means plain HTTP
+	Shows   Scheme      // Bearer when empty
+}
+
+// Limits bound what clients can make the gateway hold. Zero values take the defaults.
+type Limits struct {
+	Body             int64         // largest request body; 64 MiB
+	Bodies           int64         // all bodies held at once; eight times Body
+	SignIn           time.Duration // to read a request's head; 10s
+	Idle             time.Duration // a session that is silent for so long ends; 5m
+	Session          time.Duration // a session ends after so long; 24h
+	SignInsPerClient int           // sign-ins of one address at once; 50
+}
+
+// Config is all that a Server needs.
+type Config struct {
+	TLS      *tls.Config // nil means plain HTTP, for loopback
+	Targets  map[string]Target
+	Gate     *gate.Gate
+	Identity Identity
+	Hider    *mask.Hider
+	Limits   Limits
+	Log      *slog.Logger
+	Now      func() time.Time
+}
+
+// Server is the front end of one listener. With one target it answers at the root; with several, the first segment of
+// the path names the target.
+type Server struct {
+	config   Config
+	log      *slog.Logger
+	targets  map[string]*target
+	only     *target // the one target, when there is no other
+	sessions sessions
+	bodies   budget
+	guests   guests
+}
+
+// target is a Target with what is made of it once.
+type target struct {
+	Target
+	routes *routes
+	client *http.Transport
+}
+
+// New checks the configuration. It connects to nothing.
+func New(c Config) (*Server, error) {
+	if len(c.Targets) == 0 {
+		return nil, errors.New("no target can be reached here")
+	}
+	l := &c.Limits
+	if l.Body <= 0 {
+		l.Body = 64 << 20
+	}
+	if l.Bodies < l.Body {
+		l.Bodies = 8 * l.Body
+	}
+	if l.SignIn <= 0 {
+		l.SignIn = 10 * time.Second
+	}
+	if l.Idle <= 0 {
+		l.Idle = 5 * time.Minute
+	}
+	if l.Session <= 0 {
+		l.Session = 24 * time.Hour
+	}
+	if l.SignInsPerClient <= 0 {
+		l.SignInsPerClient = 50
+	}
+	s := &Server{config: c, log: c.Log, targets: map[string]*target{}, bodies: budget{free: l.Bodies}}
+	for name, t := range c.Targets {
+		table, err := compile(t.Dialect.Routes())
+		if err != nil {
+			return nil, fmt.Errorf("target %s: %w", name, err)
+		}
+		s.targets[name] = &target{Target: t, routes: table, client: transport(t)}
+		s.only = s.targets[name]
+	}
+	if len(s.targets) > 1 {
+		s.only = nil
+	}
+	return s, nil
+}

@@ -1,0 +1,293 @@
+package httpwire
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/gate"
+	"github.com/vecgate/vecgate/internal/mask"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
+	"github.com/vecgate/vecgate/internal/vault"
+)
+
+// exchange is one request and its answer. It implements gate.Exchange.
+type exchange struct {
+	target  *target
+	session *gate.Session
+	writer  http.ResponseWriter
+	hider   *mask.Hider
+
+	call    *Call
+	fault   *access.Refusal // why there is no call
+	op      access.Operation
+	wire    []byte
+	obliged *Obliged
+	resp    *http.Response
+	begun   bool // a part of the answer has left
+	broken  bool // the answer cannot be completed
+}
+
+// set makes the operation of what was read.
+func (x *exchange) set(r *http.Request, call *Call, fault error) {
+	x.call = call
+	if fault == nil {
+		x.wire = render(call.Method, call.Path, call.Query, call.Body.Raw())
+		x.op = access.Operation{Accesses: call.Accesses, Free: call.Free, Canonical: x.wire}
+		x.op.Text = string(x.wire[:min(len(x.wire), maxText)])
+		return
+	}
+	x.op = access.Operation{
+		Accesses: []access.Access{{Action: access.Unknown, Resource: access.Resource{Target: x.target.Gate.Name}}}, Unclear: fault.Error(),
+	}
+	x.fault = &access.Refusal{Code: access.CodeUnclear, Message: "the request could not be read: " + fault.Error()}
+	if refusal, ok := errors.AsType[*access.Refusal](fault); ok {
+		x.fault, x.op.Unclear = refusal, refusal.Message
+	} else if _, ok := errors.AsType[*Unclear](fault); !ok {
+		x.fault = &access.Refusal{Code: access.CodeUnavailable, Message: "the gateway could not find out what the request means", Err: fault}
+		x.op.Unclear = x.fault.Message
+	}
+	// The path is recorded as it came, without its query, which could hold anything.
+	path, _, _ := bytes.Cut([]byte(r.RequestURI), []byte("?"))
+	x.wire = fmt.Appendf(nil, "%.16s %.512s", r.Method, strconv.QuoteToASCII(string(path[:min(len(path), 512)])))
+	x.op.Text = string(x.wire)
+}
+
+// maxText is how much of a request people are shown; what they approve is bound to all of it.
+const maxText = 64 << 10
+
+// render is the canonical form of a request: what is recorded, and what an approval is bound to.
+func render(method, path string, query map[string]string, body []byte) []byte {
+	out := append([]byte(method), ' ')
+	out = append(out, path...)
+	if len(query) > 0 {
+		out = append(append(out, '?'), encode(query)...)
+	}
+	if body != nil {
+		out = append(append(out, '\n'), body...)
+	}
+	return out
+}
+
+// Operation implements gate.Exchange.
+func (x *exchange) Operation() *access.Operation { return &x.op }
+
+// Wire implements gate.Exchange.
+func (x *exchange) Wire() []byte { return x.wire }
+
+// Waiting implements gate.Exchange. HTTP has no way to tell a client that it waits; that it went away ends the context
+// that Serve was given.
+func (x *exchange) Waiting(access.Notice) error { return nil }
+
+// Oblige implements gate.Exchange.
+func (x *exchange) Oblige(o *access.Obligations) error {
+	if x.fault != nil {
+		return x.fault
+	}
+	if x.call.Oblige == nil {
+		x.obliged = &Obliged{}
+		return nil
+	}
+	obliged, err := x.call.Oblige(o)
+	x.obliged = obliged
+	return err
+}
+
+// Forward implements gate.Exchange.
+func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape) error {
+	body := x.call.Body.Raw()
+	if raw := x.obliged.Body.Raw(); raw != nil {
+		body = raw
+	}
+	r, err := x.target.request(ctx, x.call.Method, x.call.Path, x.call.Query, body)
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	x.resp, err = x.target.send(r, c)
+	return err
+}
+
+// Reply implements gate.Exchange.
+func (x *exchange) Reply(_ context.Context, tape gate.Tape) (access.Outcome, error) {
+	defer x.resp.Body.Close()
+	out := &outlet{x: x, tape: tape, status: x.resp.StatusCode, kind: x.resp.Header.Get("Content-Type")}
+	outcome := access.Outcome{}
+	var err error
+	switch {
+	case out.status >= 400:
+		outcome.Code = strconv.Itoa(out.status)
+		err = x.complaint(out)
+	case x.obliged.Mask != nil:
+		outcome.Rows, err = x.masked(out)
+	default:
+		_, err = io.Copy(out, x.resp.Body)
+	}
+	if err == nil {
+		err = out.end()
+	}
+	outcome.Bytes = out.sent
+	if err == nil {
+		if x.call.Done != nil && out.status < 300 {
+			x.call.Done()
+		}
+		return outcome, nil
+	}
+	if refusal, ok := errors.AsType[*access.Refusal](err); ok {
+		return outcome, refusal
+	}
+	return outcome, &access.Refusal{Code: access.CodeUnavailable, Message: "the answer could not be completed", Err: err}
+}
+
+// masked streams the answer through the mask.
+func (x *exchange) masked(out *outlet) (int64, error) {
+	if !isJSON(out.kind) {
+		return 0, x.unmaskable(fmt.Errorf("content type %q", out.kind))
+	}
+	m := jsonstream.NewMasker(out, x.obliged.Mask, x.hider)
+	_, err := io.Copy(&counted{m, x.obliged.Rows}, x.resp.Body)
+	if err == nil {
+		err = m.Close()
+	}
+	if fault, ok := errors.AsType[*jsonstream.Fault](err); ok {
+		err = x.unmaskable(fault)
+	}
+	return m.Counted(), err
+}
+
+func (x *exchange) unmaskable(err error) error {
+	return &access.Refusal{Code: access.CodeObligation, Message: "the answer is not of a form in which its values can be hidden", Err: err}
+}
+
+// counted ends an answer that has more rows than may be shown.
+type counted struct {
+	*jsonstream.Masker
+	most int64
+}
+
+// Write implements io.Writer. The rows over the limit that stand in p may be sent, and no more than those.
+func (c *counted) Write(p []byte) (int, error) {
+	for n := 0; n < len(p); {
+		piece := p[n:min(n+256, len(p))]
+		if c.most <= 0 {
+			piece = p[n:]
+		}
+		if _, err := c.Masker.Write(piece); err != nil {
+			return n, err
+		}
+		n += len(piece)
+		if c.most > 0 && c.Counted() > c.most {
+			return n, &access.Refusal{Code: access.CodeLimit, Message: fmt.Sprintf("a request may return %d rows at most here, and the answer has more", c.most)}
+		}
+	}
+	return len(p), nil
+}
+
+// maxComplaint is how much of an engine's error is passed on.
+const maxComplaint = 64 << 10
+
+// complaint passes the engine's own error on, without its words when they may quote what is hidden.
+func (x *exchange) complaint(out *outlet) error {
+	if x.obliged.Mute {
+		_, body := x.target.Dialect.Error(&access.Refusal{
+			Code: access.CodeObligation, Message: fmt.Sprintf("the database refused the request with status %d; its message is withheld because it could quote protected values", out.status),
+		})
+		out.kind = "application/json"
+		_, err := out.Write(body)
+		return err
+	}
+	_, err := io.Copy(out, io.LimitReader(x.resp.Body, maxComplaint))
+	return err
+}
+
+// Refuse implements gate.Exchange.
+func (x *exchange) Refuse(refusal *access.Refusal) error {
+	if x.begun {
+		x.broken = true
+		return nil
+	}
+	say(x.writer, x.target.errorOf(refusal), refusal)
+	return nil
+}
+
+// outlet releases the answer to the client: taken down first, and not begun before there is a good deal of it, so that a
+// refusal that comes late can still be said properly.
+type outlet struct {
+	x      *exchange
+	tape   gate.Tape
+	status int
+	kind   string
+	held   []byte
+	sent   int64
+}
+
+const holdBack = 64 << 10
+
+// Write implements io.Writer.
+func (o *outlet) Write(p []byte) (int, error) {
+	if !o.x.begun && len(o.held)+len(p) <= holdBack {
+		o.held = append(o.held, p...)
+		return len(p), nil
+	}
+	if err := o.begin(-1); err != nil {
+		return 0, err
+	}
+	return len(p), o.release(p)
+}
+
+func (o *outlet) begin(length int) error {
+	if o.x.begun {
+		return nil
+	}
+	if err := o.tape.Answered([]byte(strconv.Itoa(o.status) + "\n")); err != nil {
+		return &access.Refusal{Code: access.CodeNotRecorded, Message: "the answer could not be recorded", Err: err}
+	}
+	h := o.x.writer.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	if isJSON(o.kind) {
+		h.Set("Content-Type", "application/json")
+	}
+	if length >= 0 {
+		h.Set("Content-Length", strconv.Itoa(length))
+	}
+	held := o.held
+	o.held = nil
+	if err := o.record(held); err != nil {
+		return err
+	}
+	o.x.begun = true
+	o.x.writer.WriteHeader(o.status)
+	return o.write(held)
+}
+
+func (o *outlet) record(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	if err := o.tape.Answered(p); err != nil {
+		return &access.Refusal{Code: access.CodeNotRecorded, Message: "the answer could not be recorded", Err: err}
+	}
+	return nil
+}
+
+func (o *outlet) write(p []byte) error {
+	n, err := o.x.writer.Write(p)
+	o.sent += int64(n)
+	if err != nil {
+		return fmt.Errorf("write to client: %w", err)
+	}
+	return nil
+}
+
+func (o *outlet) release(p []byte) error {
+	if err := o.record(p); err != nil {
+		return err
+	}
+	return o.write(p)
+}
+
+func (o *outlet) end() error { return o.begin(len(o.held)) }

@@ -1,0 +1,142 @@
+package httpwire
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// routes finds the route of a path.
+type routes struct {
+	all []compiled
+}
+
+type compiled struct {
+	*Route
+	segments []string // "{name}" is a parameter
+}
+
+func compile(table []Route) (*routes, error) {
+	r := &routes{}
+	for i := range table {
+		route := &table[i]
+		segments := strings.Split(strings.TrimPrefix(route.Path, "/"), "/")
+		for _, other := range r.all {
+			if other.Method == route.Method && slices.Equal(shape(other.segments), shape(segments)) {
+				return nil, fmt.Errorf("routes %s and %s are the same", other.Name, route.Name)
+			}
+		}
+		r.all = append(r.all, compiled{route, segments})
+	}
+	// What is written out goes before a parameter: /collections/by-id before /collections/{name}.
+	slices.SortStableFunc(r.all, func(a, b compiled) int { return slices.Compare(shape(a.segments), shape(b.segments)) })
+	return r, nil
+}
+
+// shape is the segments without the names of parameters; "{" sorts after letters and digits.
+func shape(segments []string) []string {
+	out := slices.Clone(segments)
+	for i, s := range out {
+		if strings.HasPrefix(s, "{") {
+			out[i] = "{"
+		}
+	}
+	return out
+}
+
+// find returns the route and its parameters, or nil.
+func (r *routes) find(method string, path []string) (*Route, map[string]string) {
+next:
+	for i := range r.all {
+		c := &r.all[i]
+		if c.Method != method || len(c.segments) != len(path) {
+			continue
+		}
+		params := map[string]string{}
+		for j, s := range c.segments {
+			if name, ok := strings.CutPrefix(s, "{"); ok {
+				params[strings.TrimSuffix(name, "}")] = path[j]
+			} else if s != path[j] {
+				continue next
+			}
+		}
+		return c.Route, params
+	}
+	return nil, nil
+}
+
+// address takes a request's target apart: the decoded segments of the path, and each parameter of the query once. Every
+// path that two servers could resolve differently is refused.
+func address(uri string) (path []string, query map[string]string, err error) {
+	raw, rest, asked := strings.Cut(uri, "?")
+	if !strings.HasPrefix(raw, "/") || len(raw) > 4096 {
+		return nil, nil, &Unclear{"its path does not begin with a slash, or is too long"}
+	}
+	for _, segment := range strings.Split(raw[1:], "/") {
+		name, err := url.PathUnescape(segment)
+		switch {
+		case err != nil:
+			return nil, nil, &Unclear{"its path is not properly encoded"}
+		case segment == "":
+			return nil, nil, &Unclear{"its path has an empty segment"}
+		case name == "." || name == "..":
+			return nil, nil, &Unclear{"its path has a dot segment"}
+		case !simple(name) || !strings.EqualFold(url.PathEscape(name), segment):
+			return nil, nil, &Unclear{"its path has a segment that servers may read differently"}
+		}
+		path = append(path, name)
+	}
+	query = map[string]string{}
+	if !asked {
+		return path, query, nil
+	}
+	if len(rest) > 4096 {
+		return nil, nil, &Unclear{"its query is too long"}
+	}
+	for _, pair := range strings.Split(rest, "&") {
+		k, v, _ := strings.Cut(pair, "=")
+		name, kerr := url.QueryUnescape(k)
+		value, verr := url.QueryUnescape(v)
+		if kerr != nil || verr != nil || !simple(name) || !simple(value) && value != "" {
+			return nil, nil, &Unclear{"its query is not properly encoded"}
+		}
+		if _, twice := query[name]; twice {
+			return nil, nil, &Unclear{"its query names a parameter twice"}
+		}
+		query[name] = value
+	}
+	return path, query, nil
+}
+
+// simple says whether a decoded name is printable ASCII without what servers take for structure.
+func simple(s string) bool {
+	if s == "" {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`/\%;?#`, c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Path builds an escaped path from segments.
+func Path(segments ...string) string {
+	var b strings.Builder
+	for _, s := range segments {
+		b.WriteByte('/')
+		b.WriteString(url.PathEscape(s))
+	}
+	return b.String()
+}
+
+// encode writes a query in the order of its names.
+func encode(query map[string]string) string {
+	v := url.Values{}
+	for name, value := range query {
+		v.Set(name, value)
+	}
+	return v.Encode()
+}

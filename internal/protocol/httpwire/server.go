@@ -1,0 +1,325 @@
+package httpwire
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/gate"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
+)
+
+// Serve answers the clients of a listener until ctx ends.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	if s.config.TLS != nil {
+		c := s.config.TLS.Clone()
+		c.NextProtos = []string{"h2", "http/1.1"}
+		ln = tls.NewListener(ln, c)
+	}
+	server := &http.Server{
+		Handler: http.HandlerFunc(s.handle), ReadHeaderTimeout: s.config.Limits.SignIn, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	tending := make(chan struct{})
+	go func() {
+		defer close(tending)
+		s.tend(ctx)
+	}()
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		if server.Shutdown(end) != nil {
+			_ = server.Close()
+		}
+	})
+	err := server.Serve(ln)
+	if stop() {
+		_ = server.Close()
+	} else {
+		<-ended
+	}
+	for _, t := range s.targets {
+		t.client.CloseIdleConnections()
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		<-tending
+		return nil
+	}
+	return err
+}
+
+// Ready says whether every target answers.
+func (s *Server) Ready(ctx context.Context) error {
+	var faults []error
+	for name, t := range s.targets {
+		if err := t.healthy(ctx); err != nil {
+			faults = append(faults, fmt.Errorf("target %s: %w", name, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// handle is the life of a request: who speaks, to whom, in which session; read it; down the road.
+func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+
+	path, query, fault := address(r.RequestURI)
+	t := s.only
+	if t == nil && len(path) > 0 {
+		t = s.targets[path[0]]
+		path = path[1:]
+	}
+	in := gate.SignIn{Client: host(r.RemoteAddr), Method: "token"}
+	if t == nil {
+		refusal := &access.Refusal{
+			Code: access.CodeScope, Message: "the path names no target that can be reached here", Hint: "begin the path with the name of a target",
+		}
+		s.config.Gate.RefuseSignIn(context.WithoutCancel(r.Context()), in, refusal)
+		say(w, plain(refusal, http.StatusNotFound), refusal)
+		return
+	}
+	in.Target = t.Gate.Name
+	token, refusal := credential(r.Header)
+	if refusal != nil {
+		s.config.Gate.RefuseSignIn(context.WithoutCancel(r.Context()), in, refusal)
+		say(w, t.errorOf(refusal), refusal)
+		return
+	}
+	key := conversation{token: sha256.Sum256([]byte(token)), target: t.Gate.Name, client: in.Client, program: program(r.UserAgent())}
+	v, refusal := s.enter(r.Context(), key, func() (*gate.Session, *access.Refusal) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute) // others may be waiting for it too
+		defer cancel()
+		return s.open(ctx, t, token, key, in)
+	})
+	if refusal != nil {
+		say(w, t.errorOf(refusal), refusal)
+		return
+	}
+	defer s.leave(key, v)
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(v.ctx, func() { cancel(context.Cause(v.ctx)) })()
+
+	x := &exchange{target: t, session: v.session, writer: w, hider: s.config.Hider}
+	release := s.read(ctx, x, r, path, query, fault)
+	defer release()
+	if err := v.session.Serve(ctx, x); err != nil {
+		s.log.DebugContext(ctx, "request ended its connection", "session", v.session.ID(), "error", err)
+	}
+	if x.broken {
+		panic(http.ErrAbortHandler) // the client sees that its answer is not complete
+	}
+}
+
+// open says who shows the token, and opens a session.
+func (s *Server) open(ctx context.Context, t *target, token string, key conversation, in gate.SignIn) (*gate.Session, *access.Refusal) {
+	if !s.guests.enter(in.Client, s.config.Limits.SignInsPerClient) {
+		refusal := &access.Refusal{Code: access.CodeLimit, Message: "too many clients of this address are signing in (limits.sign_ins_per_address)"}
+		s.config.Gate.RefuseSignIn(ctx, in, refusal)
+		return nil, refusal
+	}
+	defer s.guests.leave(in.Client)
+	subject, err := s.config.Identity.Token(ctx, token, in)
+	if err != nil {
+		refusal, ok := errors.AsType[*access.Refusal](err)
+		if !ok {
+			refusal = &access.Refusal{Code: access.CodeIdentity, Message: "the credential could not be verified", Err: err}
+		}
+		s.config.Gate.RefuseSignIn(ctx, in, refusal)
+		return nil, refusal
+	}
+	return s.config.Gate.Open(ctx, subject, t.Gate, gate.OpenOptions{Client: in.Client, Channel: "rest", Program: key.program})
+}
+
+// read makes an operation of a request. What cannot be read is an operation too, an unclear one.
+func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []string, query map[string]string, fault error) (release func()) {
+	release = func() {}
+	route, params := x.target.routes.find(r.Method, path)
+	document := jsonstream.Value{}
+	switch {
+	case fault != nil:
+	case route == nil:
+		fault = &Unclear{fmt.Sprintf("this gateway knows no operation %.16q at that path", r.Method)}
+	default:
+		for name := range query {
+			if !contains(route.Query, name) {
+				fault = &Unclear{fmt.Sprintf("%s takes no parameter %q", route.Name, name)}
+			}
+		}
+	}
+	if fault == nil {
+		var text []byte
+		if text, release, fault = s.body(r, route); fault == nil && text != nil {
+			if document, fault = jsonstream.Read(text); fault != nil {
+				fault = &Unclear{"its body is not strict JSON: " + fault.Error()}
+			}
+		}
+	}
+	var call *Call
+	if fault == nil {
+		call, fault = x.target.Dialect.Read(ctx, &Request{
+			Route: route, Target: x.target.Gate.Name, Params: params, Query: query, Body: document, Ask: x.ask,
+		})
+	}
+	x.set(r, call, fault)
+	if ticket := r.Header.Values("X-Vecgate-Ticket"); len(ticket) == 1 && len(ticket[0]) <= 128 && simple(ticket[0]) {
+		x.op.Ticket = ticket[0]
+	}
+	return release
+}
+
+// body reads what a route takes, within the limits.
+func (s *Server) body(r *http.Request, route *Route) (text []byte, release func(), err error) {
+	release = func() {}
+	switch {
+	case len(r.TransferEncoding) > 0 || r.ContentLength < 0 && r.ProtoMajor == 1:
+		return nil, release, &Unclear{"it does not announce its length (Content-Length)"}
+	case len(r.Header.Values("Content-Encoding")) > 0:
+		return nil, release, &Unclear{"its body is compressed"}
+	case len(r.Header.Values("Upgrade")) > 0 || len(r.Trailer) > 0:
+		return nil, release, &Unclear{"it asks for another protocol, or carries trailers"}
+	case !route.Body:
+		if r.ContentLength > 0 || r.ContentLength < 0 && r.Body != http.NoBody {
+			return nil, release, &Unclear{route.Name + " takes no body"}
+		}
+		return nil, release, nil
+	case r.ContentLength == 0:
+		return nil, release, &Unclear{route.Name + " takes a JSON document"}
+	case r.ContentLength > s.config.Limits.Body:
+		return nil, release, &Unclear{fmt.Sprintf("its body is larger than %d bytes (limits.message)", s.config.Limits.Body)}
+	case r.ContentLength < 0:
+		return nil, release, &Unclear{"it does not announce its length (content-length)"}
+	}
+	if types := r.Header.Values("Content-Type"); len(types) > 1 || len(types) == 1 && !isJSON(types[0]) {
+		return nil, release, &Unclear{"its body is not application/json in UTF-8"}
+	}
+	n := r.ContentLength
+	if !s.bodies.take(n) {
+		return nil, release, &access.Refusal{Code: access.CodeLimit, Message: "the gateway holds too many requests of this size"}
+	}
+	release = func() { s.bodies.give(n) }
+	if text, err = readAll(r.Body, n); err != nil {
+		return nil, release, &Unclear{"its body ends early"}
+	}
+	return text, release, nil
+}
+
+func isJSON(contentType string) bool {
+	kind, params, err := mime.ParseMediaType(contentType)
+	if err != nil || kind != "application/json" {
+		return false
+	}
+	for name, value := range params {
+		if name != "charset" || !strings.EqualFold(value, "utf-8") {
+			return false
+		}
+	}
+	return true
+}
+
+func contains(list []string, s string) bool {
+	for _, item := range list {
+		if item == s {
+			return true
+		}
+	}
+	return false
+}
+
+func host(address string) string {
+	h, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return h
+}
+
+// program is what the client calls itself, fit for the record.
+func program(agent string) string {
+	if len(agent) > 80 {
+		agent = agent[:80]
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, agent)
+}
+
+// answer is a refusal ready to be sent.
+type answer struct {
+	status int
+	body   []byte
+}
+
+// errorOf puts a refusal into the words of the target's dialect.
+func (t *target) errorOf(refusal *access.Refusal) answer {
+	status, body := t.Dialect.Error(refusal)
+	return answer{status, body}
+}
+
+func plain(refusal *access.Refusal, status int) answer {
+	body := jsonstream.AppendString([]byte(`{"error":"refused","message":`), Sentence(refusal))
+	return answer{status, append(body, '}')}
+}
+
+// Sentence is all that a refusal tells a person, on one line.
+func Sentence(r *access.Refusal) string {
+	s := r.Message
+	if r.Rule != "" && !strings.Contains(s, r.Rule) {
+		s += " (rule " + r.Rule + ")"
+	}
+	if r.Hint != "" {
+		s += "; hint: " + r.Hint
+	}
+	if r.Ref != "" {
+		s += "; reference " + r.Ref
+	}
+	return s
+}
+
+// Status is the HTTP status of a refusal for dialects that have no other idea. Only one of them is an invitation to try
+// again, and it is the only refusal after which that helps.
+func Status(code access.Code) int {
+	switch code {
+	case access.CodeIdentity, access.CodeExpired:
+		return http.StatusUnauthorized
+	case access.CodeUnclear:
+		return http.StatusBadRequest
+	case access.CodeShuttingDown:
+		return http.StatusServiceUnavailable
+	case access.CodeUnavailable, access.CodeNotRecorded, access.CodeInternal:
+		return http.StatusInternalServerError
+	}
+	return http.StatusForbidden
+}
+
+// say sends a refusal. Its headers say the same for clients that do not show the body.
+
+func say(w http.ResponseWriter, a answer, refusal *access.Refusal) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Vecgate-Code", string(refusal.Code))
+	if refusal.Ref != "" {
+		h.Set("X-Vecgate-Ref", refusal.Ref)
+	}
+	if a.status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="vecgate"`)
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // a client that has gone hears nothing
+}

@@ -1,0 +1,118 @@
+package httpwire
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
+	"github.com/vecgate/vecgate/internal/vault"
+)
+
+// How long a target may take.
+const (
+	dialing   = 10 * time.Second
+	answering = 10 * time.Minute // until the head of its answer
+)
+
+// maxLookup is the longest answer to what the gateway itself asks.
+const maxLookup = 4 << 20
+
+// transport makes the connections to a target: no proxy of the environment, no redirect, no compression.
+func transport(t Target) *http.Transport {
+	tr := &http.Transport{
+		DialContext:     (&net.Dialer{Timeout: dialing}).DialContext,
+		TLSClientConfig: t.TLS, TLSHandshakeTimeout: dialing, ForceAttemptHTTP2: t.TLS != nil,
+		DisableCompression: true, ResponseHeaderTimeout: answering, IdleConnTimeout: 90 * time.Second,
+		MaxIdleConnsPerHost: 64, MaxResponseHeaderBytes: 64 << 10, ExpectContinueTimeout: time.Second,
+	}
+	return tr
+}
+
+// request makes what is sent to the target: nothing in it was written by the client but the parts that were read.
+func (t *target) request(ctx context.Context, method, path string, query map[string]string, body []byte) (*http.Request, error) {
+	u := &url.URL{Scheme: "http", Host: t.Address, Opaque: "//" + t.Address + path, RawQuery: encode(query)}
+	if t.TLS != nil {
+		u.Scheme = "https"
+	}
+	r := &http.Request{Method: method, URL: u, Host: t.Address, Header: http.Header{}, ProtoMajor: 1, ProtoMinor: 1}
+	r.Header.Set("User-Agent", "vecgate")
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Accept-Encoding", "identity")
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	}
+	return r.WithContext(ctx), nil
+}
+
+// send carries a request to the target with the gateway's credential. An answer that could not be masked is refused.
+func (t *target) send(r *http.Request, c vault.Credential) (*http.Response, error) {
+	t.show(r.Header, c.User, c.Secret.Reveal())
+	resp, err := t.client.RoundTrip(r)
+	if err != nil {
+		return nil, &access.Refusal{Code: access.CodeUnavailable, Message: fmt.Sprintf("target %s does not answer", t.Gate.Name), Err: err}
+	}
+	if e := resp.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		_ = resp.Body.Close()
+		return nil, &access.Refusal{Code: access.CodeObligation, Message: "the target answers compressed, although it was asked not to", Err: errors.New("content-encoding " + e)}
+	}
+	if resp.StatusCode < 200 || resp.StatusCode >= 300 && resp.StatusCode < 400 {
+		_ = resp.Body.Close()
+		return nil, &access.Refusal{Code: access.CodeUnavailable, Message: fmt.Sprintf("target %s sends its clients elsewhere", t.Gate.Name), Err: fmt.Errorf("status %d", resp.StatusCode)}
+	}
+	return resp, nil
+}
+
+// ask looks something up on the gateway's own account.
+func (x *exchange) ask(ctx context.Context, path string) (int, jsonstream.Value, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialing)
+	defer cancel()
+	c, err := x.session.Lease(ctx)
+	if err != nil {
+		return 0, jsonstream.Value{}, err
+	}
+	r, err := x.target.request(ctx, http.MethodGet, path, nil, nil)
+	if err != nil {
+		return 0, jsonstream.Value{}, err
+	}
+	resp, err := x.target.send(r, c)
+	if err != nil {
+		return 0, jsonstream.Value{}, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxLookup+1))
+	if err != nil || len(text) > maxLookup {
+		return 0, jsonstream.Value{}, &access.Refusal{Code: access.CodeUnavailable, Message: fmt.Sprintf("target %s does not answer", x.target.Gate.Name), Err: err}
+	}
+	v, err := jsonstream.Read(text)
+	if err != nil && resp.StatusCode < 300 {
+		return 0, jsonstream.Value{}, fmt.Errorf("look up %s: %w", path, err)
+	}
+	return resp.StatusCode, v, nil
+}
+
+// healthy asks without a credential.
+func (t *target) healthy(ctx context.Context) error {
+	r, err := t.request(ctx, http.MethodGet, t.Dialect.Health(), nil, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := t.client.RoundTrip(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
+	if resp.StatusCode >= 300 {
+		return fmt.Errorf("status %d", resp.StatusCode)
+	}
+	return nil
+}
