@@ -26,6 +26,7 @@ type exchange struct {
 
 	op        access.Operation
 	canonical []byte
+	shown     []byte // where the text for people is put together
 	fault     *fault // why the target would refuse it, in its own words
 	view      view
 	runs      []execution
@@ -80,14 +81,14 @@ type fault struct {
 // reset makes the exchange ready for the next run, and lets go of what the last one held, so that an idle session holds
 // little.
 func (x *exchange) reset(s *session) {
-	if cap(x.steps) > 64 || cap(x.runs) > 64 || cap(x.view.effects) > 64 || cap(x.canonical) > 4<<10 {
-		x.steps, x.runs, x.view.effects, x.canonical = nil, nil, nil, nil
+	if cap(x.steps) > 64 || cap(x.runs) > 64 || cap(x.view.effects) > 64 || cap(x.canonical)+cap(x.shown) > 8<<10 {
+		x.steps, x.runs, x.view.effects, x.canonical, x.shown = nil, nil, nil, nil, nil
 	}
 	clear(x.steps)
 	clear(x.runs)
 	clear(x.view.effects)
 	*x = exchange{
-		s: s, steps: x.steps[:0], runs: x.runs[:0], canonical: x.canonical[:0],
+		s: s, steps: x.steps[:0], runs: x.runs[:0], canonical: x.canonical[:0], shown: x.shown[:0],
 		view:  view{names: &s.names, effects: x.view.effects[:0]},
 		relay: relay{columns: x.relay.columns[:0]},
 	}

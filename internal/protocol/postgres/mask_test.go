@@ -185,6 +185,9 @@ func TestAnswersThatAreLongerThanAllowedAreCut(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "select id from customers limit $1", pgx.QueryExecModeExec, 101); state(err) != "54000" {
 		t.Errorf("a LIMIT by parameter: %v", err)
 	}
+	if _, err := conn.PgConn().Exec(t.Context(), "select id from customers; delete from customers where id = 1").ReadAll(); state(err) != "42501" {
+		t.Errorf("a change behind an answer that may be cut: %v", err)
+	}
 	// A cursor is one answer, however often it is asked.
 	if _, err := conn.Exec(t.Context(), "begin; declare c cursor for select id from customers"); err != nil {
 		t.Fatal(err)
