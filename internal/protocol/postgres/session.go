@@ -55,6 +55,7 @@ type session struct {
 
 	ending   atomic.Pointer[access.Refusal] // why the session must end now
 	draining atomic.Bool                    // it must end when it is idle
+	stopping atomic.Bool                    // a cancel request is on its way to the target
 	closed   chan struct{}
 
 	flight  sync.Mutex
