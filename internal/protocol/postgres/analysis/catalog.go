@@ -31,8 +31,8 @@ type Catalog struct {
 	typeOID    map[uint32]*dataType
 	schemas    map[string]bool
 	extensions map[string]bool
-	casts      map[uint32]bool // target types with a cast by code that is not known
-	vectors    string          // schema of the extension vector, "" when it is not there
+	hooked     bool   // event triggers run when something is defined
+	vectors    string // schema of the extension vector, "" when it is not there
 }
 
 // name is a schema-qualified name.
@@ -62,6 +62,7 @@ type Relation struct {
 	roots     []*Relation           // the topmost ancestors; the relation itself when it has none
 	family    []*Relation           // ancestors and descendants
 	view      *pg.SelectStmt        // definition of a view or materialized view
+	speaks    bool                  // code stands on it (triggers, checks, policies …) that may say anything in notices and errors
 }
 
 func (r *Relation) isView() bool { return r.kind == 'v' || r.kind == 'm' }
@@ -99,6 +100,7 @@ type dataType struct {
 	kind   byte // pg_type.typtype
 	elem   uint32
 	base   uint32 // of a domain
+	code   bool   // making a value of it runs code that is not known: a domain's check, a cast
 }
 
 // relation finds a relation by its name as the server would.
@@ -137,6 +139,13 @@ func (c *Catalog) sent(oid uint32) uint32 {
 		oid = t.base
 	}
 	return 0
+}
+
+// RunsCode reports whether making a value of the type runs code that is not known, such as the check of a domain. A
+// parameter that a client declares to be of such a type runs it when it is bound.
+func (c *Catalog) RunsCode(oid uint32) bool {
+	t := c.typeOID[oid]
+	return t != nil && t.code
 }
 
 // sources are the column and all other names of its value.

@@ -12,6 +12,7 @@ import (
 func (a *analysis) define(node *pg.Node) {
 	st := a.st
 	st.Kind, st.ChangesCatalog = DDL, true
+	st.hooked = a.cat.hooked
 	switch n := node.GetNode().(type) {
 	case *pg.Node_CreateStmt:
 		a.createTable(n.CreateStmt)

@@ -208,7 +208,8 @@ func (a *analysis) apply(schema, fn string, vs []value, sc *scope) value {
 // volatileNames are the pure functions whose value changes without an argument that does.
 var volatileNames = set("random random_normal gen_random_uuid uuidv4 uuidv7 clock_timestamp timeofday array_sample array_shuffle generate_series unnest")
 
-// code notes a call of a function that could do anything.
+// code notes a call of a function, or a use of a type, that could do anything. It asks for a right of its own, so that
+// there is a decision about it also where nothing else is touched.
 func (a *analysis) code(schema, fn string) {
 	a.add(access.Access{Action: access.CodeExec, Resource: access.Resource{Target: a.cat.Target, Namespace: schema, Collection: fn}})
 	a.opaque("it calls %s.%s, and what that does and returns is not known", schema, fn)

@@ -226,7 +226,11 @@ func (g *generator) aggregate(depth int, scope []source) string {
 
 func (g *generator) condition(depth int, scope []source) string {
 	e := g.expr(depth-1, scope)
-	switch g.r.IntN(5) {
+	switch g.r.IntN(7) {
+	case 5:
+		return fmt.Sprintf("(%s) IN (%s)", "('x', ("+e+")::text)", g.query(depth-1, 2, nil))
+	case 6:
+		return fmt.Sprintf("(('x')::text, (%s)::text) = (SELECT 'x'::text, min((%s)::text) FROM people AS z)", e, g.expr(depth-2, append([]source{{"z", tables[0].columns}}, scope...)))
 	case 0:
 		return fmt.Sprintf("(%s)::text < 'm'", e)
 	case 1:

@@ -252,12 +252,24 @@ func (o *obliger) output(out Output) (access.Treatment, *access.Refusal) {
 	return worst, nil
 }
 
+// speaks reports whether code stands on a relation or on one of its partitions and ancestors.
+func speaks(rel *Relation) bool {
+	for _, r := range rel.family {
+		if r.speaks {
+			return true
+		}
+	}
+	return rel.speaks
+}
+
 // strictness orders masks by how much they hide, for a value that goes by several names.
 var strictness = map[access.Mask]int{access.MaskRound: 1, access.MaskPartial: 2, access.MaskHash: 3, access.MaskRedact: 4, access.MaskNull: 5, access.MaskDrop: 6}
 
 // redact finds whether errors may carry protected values, and which columns must not come back unmasked by mistake.
 func (o *obliger) redact() {
+	o.t.Redact = o.s.hooked
 	for _, rel := range o.s.Touches {
+		o.t.Redact = o.t.Redact || speaks(rel)
 		for _, c := range rel.Columns {
 			names := rel.sources(c)
 			for _, n := range append(names[:len(names):len(names)], o.s.behind[c]...) {

@@ -43,6 +43,9 @@ func (a *analysis) utility(node *pg.Node) {
 		}
 	case *pg.Node_PrepareStmt:
 		st.Kind, st.Prepares = Prepare, n.PrepareStmt.Name
+		for _, t := range n.PrepareStmt.Argtypes {
+			a.typeName(t.GetTypeName(), path)
+		}
 		a.body(n.PrepareStmt.Query, nil)
 	case *pg.Node_ExecuteStmt:
 		st.Kind, st.Executes, st.ReturnsRows = Execute, n.ExecuteStmt.Name, true
