@@ -21,6 +21,8 @@ import (
 var order = []string{
 	"getting-started.md",
 	"psql-and-drivers.md",
+	"writing-a-policy.md",
+	"auditors.md",
 }
 
 func TestEveryCommandOfTheGuidesWorksAsShown(t *testing.T) {
@@ -120,6 +122,7 @@ func newDesk(t *testing.T, server *postgrestest.Server) *Desk {
 		"git clone --depth 1 https://github.com/vecgate/vecgate\n", "ln -s " + root + " vecgate\n",
 		// go install would put the binary where the reader has it already.
 		"(cd vecgate && go install ./cmd/vecgate)", "(cd vecgate && GOBIN=" + bin + " go install ./cmd/vecgate)",
+		"(cd ../vecgate && go install filippo", "(cd ../vecgate && GOBIN=" + bin + " go install filippo",
 		"$(go env GOPATH)/bin", bin,
 		"mkdir trial\n", "mkdir -p trial\n", // the JDBC driver is there already
 	}
