@@ -252,8 +252,23 @@ func (x *exchange) planParse(st *step) *fault {
 	if len(m.Types) > 0 {
 		p.types = append([]byte(nil), m.Types...)
 	}
+	if f := x.declared(p); f != nil {
+		return f
+	}
 	st.about = p
 	x.add(st, effect{kind: analysis.Prepare, name: key(m.Name), prepared: p})
+	return nil
+}
+
+// declared looks at the types that the client gave its parameters: values of some types run code when they are bound,
+// whatever the text says.
+func (x *exchange) declared(p *prepared) *fault {
+	for i := 0; i+4 <= len(p.types); i += 4 {
+		if oid := binary.BigEndian.Uint32(p.types[i:]); oid != 0 && x.s.snapshot().catalog.RunsCode(oid) {
+			return &fault{sqlstate: "42501", message: fmt.Sprintf("parameter $%d is of a type (%d) whose values run code that the gateway does not know", i/4+1, oid),
+				hint: "give it the type that it is made of, such as text"}
+		}
+	}
 	return nil
 }
 
@@ -270,6 +285,9 @@ func (x *exchange) planBind(st *step) *fault {
 		return &fault{sqlstate: "54000", message: fmt.Sprintf("a session may have %d portals here", x.s.names.limit), hint: "close those that are not needed"}
 	}
 	x.fresh(of)
+	if f := x.declared(of); f != nil {
+		return f
+	}
 	p := &portal{of: of, params: m.Count}
 	buf := make([]byte, 0, len(m.Values)+len(m.Results))
 	buf = append(append(buf, m.Values...), m.Results...)
