@@ -23,6 +23,7 @@ var order = []string{
 	"psql-and-drivers.md",
 	"writing-a-policy.md",
 	"auditors.md",
+	"operations.md",
 }
 
 func TestEveryCommandOfTheGuidesWorksAsShown(t *testing.T) {
