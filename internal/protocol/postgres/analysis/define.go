@@ -179,8 +179,10 @@ func (a *analysis) define(node *pg.Node) {
 		}
 	case *pg.Node_RefreshMatViewStmt:
 		st.Kind, st.ChangesCatalog = Maintain, false
-		a.add(access.Access{Action: access.Update, Resource: a.relation(n.RefreshMatViewStmt.Relation, path).Resource,
-			Attributes: access.Attributes{Points: access.Unbounded}})
+		a.add(access.Access{
+			Action: access.Update, Resource: a.relation(n.RefreshMatViewStmt.Relation, path).Resource,
+			Attributes: access.Attributes{Points: access.Unbounded},
+		})
 	default:
 		st.Kind, st.ChangesCatalog = Unknown, false
 		a.unclear("a statement of the kind %s", strings.TrimSuffix(kindOf(node), "Stmt"))
@@ -268,16 +270,6 @@ func (a *analysis) definition(rel *Relation, node *pg.Node) {
 	v := a.expr(node, &scope{path: path, items: []*item{it}, query: q})
 	a.settle(q, demand{limit: access.Unbounded})
 	a.flow(v, nil, "a definition on "+rel.schema+"."+rel.name)
-}
-
-// alone analyses an expression that has no columns.
-func (a *analysis) alone(node *pg.Node) {
-	if node == nil || node.Node == nil {
-		return
-	}
-	q := &query{limit: access.Unbounded}
-	a.flow(a.expr(node, &scope{path: path, query: q}), nil, "a definition")
-	a.settle(q, demand{limit: access.Unbounded})
 }
 
 func (a *analysis) createTable(s *pg.CreateStmt) {

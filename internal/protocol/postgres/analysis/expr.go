@@ -182,7 +182,7 @@ func (a *analysis) attribute(v value, n string, sc *scope) value {
 			return f.v
 		}
 	}
-	if !a.callable(nil, n, sc) {
+	if !a.callable(n, sc) {
 		a.missing("42703", "column %q does not exist", n)
 	}
 	return a.apply("", n, []value{v}, sc)

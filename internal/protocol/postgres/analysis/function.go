@@ -13,8 +13,10 @@ var (
 	meta = set(metaNames)
 
 	// trustedExtensions hold functions that only compute, but for the names in untrustedNames.
-	trustedExtensions = map[string]bool{"vector": true, "pg_trgm": true, "citext": true, "unaccent": true, "fuzzystrmatch": true,
-		"uuid-ossp": true, "hstore": true, "ltree": true, "intarray": true, "cube": true, "btree_gin": true, "btree_gist": true}
+	trustedExtensions = map[string]bool{
+		"vector": true, "pg_trgm": true, "citext": true, "unaccent": true, "fuzzystrmatch": true,
+		"uuid-ossp": true, "hstore": true, "ltree": true, "intarray": true, "cube": true, "btree_gin": true, "btree_gist": true,
+	}
 	untrustedNames = set("set_limit")
 
 	// reducing are the aggregates that make one value of many; any other may keep every one of them.
@@ -77,7 +79,7 @@ func (a *analysis) call(f *pg.FuncCall, sc *scope) value {
 		a.aggregate(sc, a.keepsAll(fn, f), fn == "count" && len(f.Args) <= 1)
 	}
 	// email(p) is p.email when there is no such function.
-	if len(vs) == 1 && len(names) == 1 && vs[0].fields != nil && !a.callable(nil, fn, sc) {
+	if len(vs) == 1 && len(names) == 1 && vs[0].fields != nil && !a.callable(fn, sc) {
 		for _, fld := range vs[0].fields {
 			if fld.name == fn {
 				return derived(vs[0])
@@ -133,7 +135,7 @@ func (a *analysis) aggregate(sc *scope, keeps, counts bool) {
 }
 
 // callable reports whether any function of the name could be called here.
-func (a *analysis) callable(_ []value, fn string, sc *scope) bool {
+func (a *analysis) callable(fn string, sc *scope) bool {
 	if contains(sc.path, "pg_catalog") && (pure[fn] || meta[fn]) {
 		return true
 	}

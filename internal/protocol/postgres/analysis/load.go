@@ -32,9 +32,18 @@ func LoadCatalog(ctx context.Context, conn *pgx.Conn, target string) (*Catalog, 
 		what string
 		do   func() error
 	}{
-		{"the database", l.database}, {"schemas", l.schemas}, {"extensions", l.extensions}, {"types", l.types},
-		{"relations", l.relations}, {"columns", l.columns}, {"inheritance", l.inheritance}, {"keys", l.keys},
-		{"functions", l.functions}, {"operators", l.operators}, {"casts", l.casts}, {"code", l.code},
+		{"the database", l.database},
+		{"schemas", l.schemas},
+		{"extensions", l.extensions},
+		{"types", l.types},
+		{"relations", l.relations},
+		{"columns", l.columns},
+		{"inheritance", l.inheritance},
+		{"keys", l.keys},
+		{"functions", l.functions},
+		{"operators", l.operators},
+		{"casts", l.casts},
+		{"code", l.code},
 	} {
 		if err := step.do(); err != nil {
 			return nil, fmt.Errorf("read %s of the catalog: %w", step.what, err)
@@ -153,8 +162,10 @@ func (l *loader) relations() error {
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_(toast|temp_)' ORDER BY 1`,
 		[]any{&oid, &schema, &rel, &kind, &rowType, &rules, &definition}, func() {
-			r := &Relation{OID: oid, Resource: access.Resource{Target: l.cat.Target, Namespace: schema, Collection: rel}, kind: kind[0],
-				schema: schema, name: rel, rowType: rowType, system: schema == "pg_catalog" || schema == "information_schema"}
+			r := &Relation{
+				OID: oid, Resource: access.Resource{Target: l.cat.Target, Namespace: schema, Collection: rel}, kind: kind[0],
+				schema: schema, name: rel, rowType: rowType, system: schema == "pg_catalog" || schema == "information_schema",
+			}
 			if rules && !r.system {
 				r.opaque = "rewrite rules stand on it"
 			}
@@ -252,8 +263,10 @@ func (l *loader) functions() error {
 		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 		WHERE n.nspname !~ '^pg_(toast|temp_)' AND p.prokind <> 'p' ORDER BY p.oid`,
 		[]any{&schema, &fn, &kind, &set, &args, &extension, &columns, &composite}, func() {
-			l.cat.functions[fn] = append(l.cat.functions[fn], function{schema: schema, extension: extension, aggregate: kind == "a",
-				columns: append([]string(nil), columns...), composite: composite, set: set, args: args})
+			l.cat.functions[fn] = append(l.cat.functions[fn], function{
+				schema: schema, extension: extension, aggregate: kind == "a",
+				columns: append([]string(nil), columns...), composite: composite, set: set, args: args,
+			})
 		})
 }
 
@@ -262,8 +275,10 @@ func (l *loader) operators() error {
 	return l.rows(`SELECT n.nspname::text, o.oprname::text, pn.nspname::text, p.proname::text, `+fmt.Sprintf(ofExtension, "pg_operator", "o.oid")+`
 		FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace JOIN pg_proc p ON p.oid = o.oprcode JOIN pg_namespace pn ON pn.oid = p.pronamespace
 		WHERE n.nspname <> 'pg_catalog' ORDER BY o.oid`, []any{&schema, &op, &fnSchema, &fn, &extension}, func() {
-		l.cat.operators[op] = append(l.cat.operators[op], operator{schema: schema, function: name{fnSchema, fn},
-			trusted: trustedExtensions[extension] || fnSchema == "pg_catalog" && pure[fn]})
+		l.cat.operators[op] = append(l.cat.operators[op], operator{
+			schema: schema, function: name{fnSchema, fn},
+			trusted: trustedExtensions[extension] || fnSchema == "pg_catalog" && pure[fn],
+		})
 	})
 }
 

@@ -15,8 +15,6 @@ type scope struct {
 	items  []*item
 	ctes   []*cte
 	path   []string
-	// crossed is set when a name is found further out, so that the query is known to be correlated.
-	windows map[string]bool
 }
 
 // item is one FROM item: a relation, a sub-select, a function, a join with an alias.
@@ -193,14 +191,6 @@ func (a *analysis) columnOf(it *item, column string) (value, bool) {
 		return derived(v), true
 	}
 	return value{}, false
-}
-
-func fieldNames(fields []field) []string {
-	names := make([]string, len(fields))
-	for i := range fields {
-		names[i] = fields[i].name
-	}
-	return names
 }
 
 // rename gives the first columns the names of an alias list.

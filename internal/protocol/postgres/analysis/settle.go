@@ -139,8 +139,10 @@ func driven(q *query) bool {
 
 // emit notes the access of one occurrence. docs/reference/postgres.md has the table.
 func (a *analysis) emit(r *read, q *query, d demand) {
-	at := access.Attributes{Limit: d.limit, Offset: q.offset, Rows: d.limit, Filter: r.filter(), FilterFields: r.filters, IDs: r.keys(),
-		OrderBy: q.orderBy, Cursor: d.cursor, Lock: d.locks, Role: d.role, Alias: r.alias}
+	at := access.Attributes{
+		Limit: d.limit, Offset: q.offset, Rows: d.limit, Filter: r.filter(), FilterFields: r.filters, IDs: r.keys(),
+		OrderBy: q.orderBy, Cursor: d.cursor, Lock: d.locks, Role: d.role, Alias: r.alias,
+	}
 	param := d.param
 	n, keyed := r.keyed()
 	var act access.Action

@@ -205,8 +205,10 @@ func (a *analysis) copy(s *pg.CopyStmt, root *scope) {
 		st.Kind = CopyIn
 	}
 	if s.IsProgram || s.Filename != "" {
-		a.add(access.Access{Action: access.CodeExec, Resource: access.Resource{Target: a.cat.Target, Namespace: "pg_catalog", Collection: "copy"},
-			Attributes: access.Attributes{Egress: true}})
+		a.add(access.Access{
+			Action: access.CodeExec, Resource: access.Resource{Target: a.cat.Target, Namespace: "pg_catalog", Collection: "copy"},
+			Attributes: access.Attributes{Egress: true},
+		})
 		a.opaque("COPY reads or writes on the server itself")
 	}
 	if s.Query != nil {
