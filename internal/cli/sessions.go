@@ -212,7 +212,7 @@ func newSessionsReplayCommand(env *Env) *cobra.Command {
 			out := bufio.NewWriter(env.Stdout)
 			emit := func(x admin.Exchange) error { return printExchange(out, x) }
 			if asJSON {
-				lines := json.NewEncoder(out)
+				lines := jsonTo(out)
 				emit = func(x admin.Exchange) error { return lines.Encode(x) }
 			}
 			var err error

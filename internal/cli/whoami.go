@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -30,7 +29,7 @@ func newWhoamiCommand(env *Env) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				e := json.NewEncoder(env.Stdout)
+				e := jsonTo(env.Stdout)
 				e.SetIndent("", "  ")
 				return e.Encode(who)
 			}

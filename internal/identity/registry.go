@@ -289,6 +289,9 @@ func (r *Registry) SecretSubject(ctx context.Context, name string) (*access.Subj
 	if err != nil {
 		return nil, err
 	}
+	if err := r.tokens.Standing(ctx, s); err != nil {
+		return nil, err
+	}
 	return r.again(ctx, s)
 }
 
