@@ -98,6 +98,11 @@ func (d *Desk) console(ctx context.Context, b Block) error {
 		if err := t.expect(s.prints, d.Patience); err != nil {
 			return err
 		}
+		if t.stopped { // the reader goes on when the prompt is back
+			if err := t.finish(d.Patience); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
