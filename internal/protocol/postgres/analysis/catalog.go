@@ -8,8 +8,8 @@ import (
 	"github.com/vecgate/vecgate/internal/access"
 )
 
-// SearchPath is the search_path that every analysed session must have: the names in a text are resolved through it.
-// pg_temp is named, and last, so that a temporary table cannot stand in front of another.
+// SearchPath is the search_path that an analysed session has unless its target is configured otherwise. pg_temp is named,
+// and last, so that a temporary table cannot stand in front of another.
 const SearchPath = "public, pg_temp"
 
 // Catalog is an immutable snapshot of what is defined in one database.
@@ -21,7 +21,7 @@ type Catalog struct {
 	Creatable []string
 
 	database   string
-	role       string
+	path       []string // the schemas in which clients' texts look for names, as the loading connection's search_path has them
 	relations  map[name]*Relation
 	byOID      map[uint32]*Relation
 	indexes    map[name]*Relation // index -> its table
@@ -37,9 +37,6 @@ type Catalog struct {
 
 // name is a schema-qualified name.
 type name struct{ schema, name string }
-
-// path is the search path of clients' texts.
-var path = []string{"pg_catalog", "public"}
 
 // viewPath is the search path for definitions that the server printed: it qualifies all names but pg_catalog's.
 var viewPath = []string{"pg_catalog"}
@@ -139,6 +136,16 @@ func (c *Catalog) sent(oid uint32) uint32 {
 		oid = t.base
 	}
 	return 0
+}
+
+// creation is the schema in which an unqualified name is made.
+func (c *Catalog) creation() string {
+	for _, s := range c.path {
+		if s != "pg_catalog" {
+			return s
+		}
+	}
+	return ""
 }
 
 // RunsCode reports whether making a value of the type runs code that is not known, such as the check of a domain. A

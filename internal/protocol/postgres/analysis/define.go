@@ -138,7 +138,7 @@ func (a *analysis) define(node *pg.Node) {
 		st.Kind = Code
 		fn := n.CallStmt.Funccall
 		for _, arg := range fn.GetArgs() {
-			a.flow(a.expr(arg, &scope{path: path, query: &query{}}), nil, "the arguments of a procedure")
+			a.flow(a.expr(arg, &scope{path: a.cat.path, query: &query{}}), nil, "the arguments of a procedure")
 		}
 		a.on(access.CodeExec, a.schemaOf(fn.GetFuncname()), last(fn.GetFuncname()))
 		a.opaque("it calls the procedure %s, and what that does is not known", last(fn.GetFuncname()))
@@ -180,7 +180,7 @@ func (a *analysis) define(node *pg.Node) {
 	case *pg.Node_RefreshMatViewStmt:
 		st.Kind, st.ChangesCatalog = Maintain, false
 		a.add(access.Access{
-			Action: access.Update, Resource: a.relation(n.RefreshMatViewStmt.Relation, path).Resource,
+			Action: access.Update, Resource: a.relation(n.RefreshMatViewStmt.Relation, a.cat.path).Resource,
 			Attributes: access.Attributes{Points: access.Unbounded},
 		})
 	default:
@@ -205,7 +205,7 @@ func (a *analysis) schemaOf(names []*pg.Node) string {
 	if len(names) > 1 {
 		return names[len(names)-2].GetString_().GetSval()
 	}
-	return "public"
+	return a.cat.creation()
 }
 
 func last(names []*pg.Node) string {
@@ -222,12 +222,12 @@ func (a *analysis) creationSchema(v *pg.RangeVar) string {
 	case v.GetRelpersistence() == "t":
 		return "pg_temp"
 	}
-	return "public"
+	return a.cat.creation()
 }
 
 // named finds the relation of a statement and notes the access on it.
 func (a *analysis) named(v *pg.RangeVar, act access.Action) *Relation {
-	rel := a.relation(v, path)
+	rel := a.relation(v, a.cat.path)
 	a.touch(rel)
 	a.write(rel, act, access.Attributes{})
 	return rel
@@ -235,7 +235,7 @@ func (a *analysis) named(v *pg.RangeVar, act access.Action) *Relation {
 
 // maybe finds a relation that need not exist.
 func (a *analysis) maybe(v *pg.RangeVar) *Relation {
-	return a.cat.relation(v.GetSchemaname(), v.GetRelname(), path)
+	return a.cat.relation(v.GetSchemaname(), v.GetRelname(), a.cat.path)
 }
 
 // move is named, but for IF EXISTS.
@@ -267,7 +267,7 @@ func (a *analysis) definition(rel *Relation, node *pg.Node) {
 	r := &read{rel: rel}
 	it := &item{name: rel.name, relation: rel, read: r, columns: a.baseColumns(rel, r), named: true, visible: true}
 	q := &query{limit: access.Unbounded}
-	v := a.expr(node, &scope{path: path, items: []*item{it}, query: q})
+	v := a.expr(node, &scope{path: a.cat.path, items: []*item{it}, query: q})
 	a.settle(q, demand{limit: access.Unbounded})
 	a.flow(v, nil, "a definition on "+rel.schema+"."+rel.name)
 }
@@ -284,7 +284,7 @@ func (a *analysis) createTable(s *pg.CreateStmt) {
 	}
 	// Expressions of a table in the making name its own columns, which hold nothing yet.
 	q := &query{limit: access.Unbounded}
-	own := &scope{path: path, query: q, items: []*item{{name: s.Relation.GetRelname(), named: true, visible: true, unsure: true}}}
+	own := &scope{path: a.cat.path, query: q, items: []*item{{name: s.Relation.GetRelname(), named: true, visible: true, unsure: true}}}
 	for _, el := range s.TableElts {
 		switch e := el.GetNode().(type) {
 		case *pg.Node_ColumnDef:
@@ -292,7 +292,7 @@ func (a *analysis) createTable(s *pg.CreateStmt) {
 		case *pg.Node_Constraint:
 			a.constraint(e.Constraint, own)
 		case *pg.Node_TableLikeClause:
-			a.relation(e.TableLikeClause.Relation, path)
+			a.relation(e.TableLikeClause.Relation, a.cat.path)
 		default:
 			a.unclear("CREATE TABLE holds %s", kindOf(el))
 		}
@@ -310,7 +310,7 @@ func (a *analysis) createTable(s *pg.CreateStmt) {
 
 func (a *analysis) columnDef(c *pg.ColumnDef, sc *scope) {
 	if c.TypeName != nil && !serial(c.TypeName) {
-		a.typeName(c.TypeName, path)
+		a.typeName(c.TypeName, a.cat.path)
 	}
 	for _, node := range c.Constraints {
 		a.constraint(node.GetConstraint(), sc)
@@ -357,12 +357,12 @@ func (a *analysis) createAs(source *pg.Node, to *pg.IntoClause, what string) {
 	a.st.Kind, a.st.ChangesCatalog = DDL, true
 	a.into = true
 	a.on(access.SchemaCreate, a.creationSchema(to.GetRel()), to.GetRel().GetRelname())
-	root := &scope{path: path}
+	root := &scope{path: a.cat.path}
 	sel := source.GetSelectStmt()
 	if sel == nil {
 		a.unclear("CREATE %s AS holds %s", what, kindOf(source))
 	}
-	q := a.selectStmt(sel, root, path)
+	q := a.selectStmt(sel, root, a.cat.path)
 	for _, c := range q.columns {
 		a.flow(c.v, nil, a.creationSchema(to.GetRel())+"."+to.GetRel().GetRelname()+"."+c.name)
 	}
@@ -382,7 +382,7 @@ func (a *analysis) createView(s *pg.ViewStmt) {
 	if sel == nil {
 		a.unclear("CREATE VIEW holds %s", kindOf(s.Query))
 	}
-	q := a.selectStmt(sel, &scope{path: path}, path)
+	q := a.selectStmt(sel, &scope{path: a.cat.path}, a.cat.path)
 	for _, c := range q.columns {
 		a.flow(c.v, nil, schema+"."+s.View.GetRelname()+"."+c.name)
 	}
@@ -409,7 +409,7 @@ func (a *analysis) createIndex(s *pg.IndexStmt) {
 }
 
 func (a *analysis) rowPolicy(v *pg.RangeVar, exprs ...*pg.Node) {
-	rel := a.relation(v, path)
+	rel := a.relation(v, a.cat.path)
 	a.touch(rel)
 	for _, e := range exprs {
 		a.definition(rel, e)

@@ -19,12 +19,17 @@ func LoadCatalog(ctx context.Context, conn *pgx.Conn, target string) (*Catalog, 
 		return nil, fmt.Errorf("begin reading the catalog: %w", err)
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
+	// Every session of the target has the search_path that this connection has.
+	var path []string
+	if err := tx.QueryRow(ctx, "SELECT array(SELECT s::text FROM unnest(current_schemas(true)) s WHERE s !~ '^pg_temp')").Scan(&path); err != nil {
+		return nil, fmt.Errorf("read the search path: %w", err)
+	}
 	// With nothing in the path, what the server prints has every name outside of pg_catalog qualified.
 	if _, err := tx.Exec(ctx, "SET LOCAL search_path = ''"); err != nil {
 		return nil, fmt.Errorf("pin the search path: %w", err)
 	}
 	l := &loader{ctx: ctx, tx: tx, digest: sha256.New(), cat: &Catalog{
-		Target: target, relations: map[name]*Relation{}, byOID: map[uint32]*Relation{}, indexes: map[name]*Relation{},
+		Target: target, path: path, relations: map[name]*Relation{}, byOID: map[uint32]*Relation{}, indexes: map[name]*Relation{},
 		functions: map[string][]function{}, operators: map[string][]operator{}, types: map[name]*dataType{},
 		typeOID: map[uint32]*dataType{}, schemas: map[string]bool{}, extensions: map[string]bool{},
 	}, generated: map[*Relation]map[*Column]string{}, views: map[*Relation]string{}, parents: map[*Relation][]*Relation{}, children: map[*Relation][]*Relation{}}
@@ -50,6 +55,7 @@ func LoadCatalog(ctx context.Context, conn *pgx.Conn, target string) (*Catalog, 
 		}
 	}
 	l.finish()
+	fmt.Fprintf(l.digest, "%q", path)
 	l.cat.Epoch = binary.BigEndian.Uint64(l.digest.Sum(nil)) | 1
 	return l.cat, nil
 }
@@ -94,7 +100,7 @@ func (l *loader) rows(query string, dest []any, each func()) error {
 }
 
 func (l *loader) database() error {
-	return l.rows("SELECT current_database()::text, current_user::text", []any{&l.cat.database, &l.cat.role}, func() {})
+	return l.rows("SELECT current_database()::text", []any{&l.cat.database}, func() {})
 }
 
 func (l *loader) schemas() error {

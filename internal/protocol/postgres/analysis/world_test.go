@@ -75,7 +75,7 @@ func protection() *access.Protection {
 // smallCatalog is made by hand, for tests without a server.
 func smallCatalog() *Catalog {
 	cat := &Catalog{
-		Target: "products", Epoch: 7, database: "products", vectors: "public", relations: map[name]*Relation{}, byOID: map[uint32]*Relation{},
+		Target: "products", Epoch: 7, database: "products", path: []string{"pg_catalog", "public"}, vectors: "public", relations: map[name]*Relation{}, byOID: map[uint32]*Relation{},
 		indexes: map[name]*Relation{}, functions: map[string][]function{}, operators: map[string][]operator{}, types: map[name]*dataType{},
 		typeOID: map[uint32]*dataType{}, schemas: map[string]bool{"public": true}, extensions: map[string]bool{},
 	}
