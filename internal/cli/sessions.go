@@ -149,10 +149,23 @@ func newSessionsShowCommand(env *Env) *cobra.Command {
 				state += ": " + s.Cause
 			}
 			for _, f := range [][2]string{
-				{"session", s.ID}, {"who", s.Subject.Display()}, {"subject", s.Subject.ID}, {"kind", string(s.Subject.Kind)}, {"groups", strings.Join(s.Subject.Groups, ", ")},
-				{"owner", s.Subject.Owner}, {"instance", s.Subject.Instance}, {"signed in", s.Subject.Method + " " + s.Subject.Credential}, {"target", s.Target},
-				{"client", s.Client}, {"program", s.Program}, {"opened", s.Opened.Local().Format(time.DateTime)}, {"state", state},
-				{"requests", fmt.Sprint(s.Requests)}, {"rows", fmt.Sprint(s.Rows)}, {"bytes", fmt.Sprint(s.Bytes)}, {"first record", fmt.Sprint(s.FirstSeq)},
+				{"session", s.ID},
+				{"who", s.Subject.Display()},
+				{"subject", s.Subject.ID},
+				{"kind", string(s.Subject.Kind)},
+				{"groups", strings.Join(s.Subject.Groups, ", ")},
+				{"owner", s.Subject.Owner},
+				{"instance", s.Subject.Instance},
+				{"signed in", s.Subject.Method + " " + s.Subject.Credential},
+				{"target", s.Target},
+				{"client", s.Client},
+				{"program", s.Program},
+				{"opened", s.Opened.Local().Format(time.DateTime)},
+				{"state", state},
+				{"requests", fmt.Sprint(s.Requests)},
+				{"rows", fmt.Sprint(s.Rows)},
+				{"bytes", fmt.Sprint(s.Bytes)},
+				{"first record", fmt.Sprint(s.FirstSeq)},
 			} {
 				if f[1] != "" {
 					fmt.Fprintf(w, "%s\t%s\n", f[0], visible(f[1]))

@@ -145,7 +145,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 
 	s.registry.Ended = func(credential string) {
 		ended := errors.New("the credential was revoked")
-		s.gate.CutOff(func(who *access.Subject) bool { return who.Credential == credential }, ended)
+		s.gate.CutOff(func(who *access.Subject) bool { return who.ShownBy(credential) }, ended)
 	}
 
 	s.desk = &approval.Desk{

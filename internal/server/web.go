@@ -117,16 +117,7 @@ func (s *Server) signIn(c *config.Console) (console.SignIn, error) {
 
 // admit says whether somebody who signed in at the console earlier is still welcome.
 func (s *Server) admit(ctx context.Context, who *access.Subject) error {
-	all, err := s.registry.Suspensions(ctx)
-	if err != nil {
-		return err
-	}
-	for _, suspension := range all {
-		if suspension.Covers(who) {
-			return identity.Refusal(who, suspension)
-		}
-	}
-	return nil
+	return s.registry.Standing(ctx, who)
 }
 
 // verifyLog checks the log on disk now and then, for the console and the metrics.

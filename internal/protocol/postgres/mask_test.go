@@ -233,8 +233,10 @@ func TestChangedTablesAreSeenAtOnce(t *testing.T) {
 	}
 	// Inside a transaction that nobody else can look into.
 	for range 2 {
-		for _, text := range []string{"begin", "create table inner_one (a int primary key)", "create table inner_two (a int references inner_one)", "create index on inner_two (a)",
-			"insert into inner_one values (1)", "savepoint sp", "alter table inner_one add b text", "select b from inner_one", "rollback to sp", "select a from inner_one"} {
+		for _, text := range []string{
+			"begin", "create table inner_one (a int primary key)", "create table inner_two (a int references inner_one)", "create index on inner_two (a)",
+			"insert into inner_one values (1)", "savepoint sp", "alter table inner_one add b text", "select b from inner_one", "rollback to sp", "select a from inner_one",
+		} {
 			if _, err := conn.Exec(ctx, text); err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}

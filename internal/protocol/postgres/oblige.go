@@ -27,8 +27,10 @@ func (x *exchange) Oblige(o *access.Obligations) error {
 			x.redact = x.redact || e.treatment.Redact
 		}
 		if open && writes(e.accesses) {
-			return &access.Refusal{Code: access.CodeObligation, Message: "an answer whose length is limited cannot be followed by a change in the same pipeline",
-				Hint: "give the query before it a LIMIT, or send the change by itself"}
+			return &access.Refusal{
+				Code: access.CodeObligation, Message: "an answer whose length is limited cannot be followed by a change in the same pipeline",
+				Hint: "give the query before it a LIMIT, or send the change by itself",
+			}
 		}
 		open = open || e.cap != access.Unbounded && !e.promised
 	}

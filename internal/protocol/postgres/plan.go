@@ -21,8 +21,10 @@ func (x *exchange) plan() {
 		}
 	}
 	if x.copyIn && (x.stray || !x.copyEnds()) && x.fault == nil {
-		x.fault = &fault{sqlstate: "0A000", message: "COPY FROM STDIN inside a pipeline is not carried by the gateway",
-			hint: "send Sync after it, and its data once the server asks for them"}
+		x.fault = &fault{
+			sqlstate: "0A000", message: "COPY FROM STDIN inside a pipeline is not carried by the gateway",
+			hint: "send Sync after it, and its data once the server asks for them",
+		}
 	}
 	x.operation()
 }
@@ -86,8 +88,10 @@ func (x *exchange) planStep(st *step) *fault {
 	case wire.Execute:
 		return x.planExecute(st)
 	case wire.FunctionCall:
-		return &fault{sqlstate: "0A000", message: "function calls by number are not carried by the gateway",
-			hint: "call the function in a SELECT; the large object interface of some drivers works like this and cannot be used"}
+		return &fault{
+			sqlstate: "0A000", message: "function calls by number are not carried by the gateway",
+			hint: "call the function in a SELECT; the large object interface of some drivers works like this and cannot be used",
+		}
 	}
 	return nil
 }
@@ -158,8 +162,10 @@ func (x *exchange) planParse(st *step) *fault {
 func (x *exchange) declared(p *prepared) *fault {
 	for i := 0; i+4 <= len(p.types); i += 4 {
 		if oid := binary.BigEndian.Uint32(p.types[i:]); oid != 0 && x.s.snapshot().catalog.RunsCode(oid) {
-			return &fault{sqlstate: "42501", message: fmt.Sprintf("parameter $%d is of a type (%d) whose values run code that the gateway does not know", i/4+1, oid),
-				hint: "give it the type that it is made of, such as text"}
+			return &fault{
+				sqlstate: "42501", message: fmt.Sprintf("parameter $%d is of a type (%d) whose values run code that the gateway does not know", i/4+1, oid),
+				hint: "give it the type that it is made of, such as text",
+			}
 		}
 	}
 	return nil

@@ -221,8 +221,10 @@ func (x *exchange) refuseLate(r *access.Refusal, report wire.Report) error {
 }
 
 func notTaken(err error) error {
-	return fmt.Errorf("take down the data: %w", &access.Refusal{Code: access.CodeNotRecorded, Err: err,
-		Message: "the data could not be recorded, so it was not carried out", Hint: "tell the operator of the gateway; its log has the details"})
+	return fmt.Errorf("take down the data: %w", &access.Refusal{
+		Code: access.CodeNotRecorded, Err: err,
+		Message: "the data could not be recorded, so it was not carried out", Hint: "tell the operator of the gateway; its log has the details",
+	})
 }
 
 var _ gate.Exchange = (*exchange)(nil)

@@ -239,8 +239,10 @@ func (x *exchange) flush() error {
 	}
 	if x.tape != nil {
 		if err := x.tape.Answered(p); err != nil {
-			return fmt.Errorf("take down the answer: %w", &access.Refusal{Code: access.CodeNotRecorded, Err: err,
-				Message: "the answer could not be recorded, so the rest of it is withheld", Hint: "tell the operator of the gateway; its log has the details"})
+			return fmt.Errorf("take down the answer: %w", &access.Refusal{
+				Code: access.CodeNotRecorded, Err: err,
+				Message: "the answer could not be recorded, so the rest of it is withheld", Hint: "tell the operator of the gateway; its log has the details",
+			})
 		}
 	}
 	if err := s.write(p); err != nil {

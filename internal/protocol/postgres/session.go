@@ -77,8 +77,10 @@ func (g *guest) open(ctx context.Context, subject *access.Subject) {
 	s := g.server
 	t := s.targets[g.start.Database]
 	if t == nil {
-		refusal := &access.Refusal{Code: access.CodeNoRule, Message: fmt.Sprintf("there is no target %q for %s", g.start.Database, subject.Display()),
-			Hint: "the database name is the name of a target of the gateway"}
+		refusal := &access.Refusal{
+			Code: access.CodeNoRule, Message: fmt.Sprintf("there is no target %q for %s", g.start.Database, subject.Display()),
+			Hint: "the database name is the name of a target of the gateway",
+		}
 		s.config.Gate.RefuseSignIn(ctx, gate.SignIn{Target: g.start.Database, Client: g.address, Method: subject.Method, Claimed: subject.ID}, refusal)
 		g.sayFatal(&startup.Fault{SQLSTATE: "3D000", Message: refusal.Message, Hint: refusal.Hint})
 		return

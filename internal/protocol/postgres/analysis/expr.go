@@ -154,7 +154,7 @@ func (a *analysis) columnRef(names []string, sc *scope) value {
 			return v
 		}
 		if it := a.findItem(sc, "", names[0]); it != nil {
-			if it.relation == nil && len(it.columns) == 1 && !it.unsure {
+			if it.scalar && len(it.columns) == 1 {
 				// A function that returns a scalar: its row is its value.
 				v := it.columns[0].v
 				v.variable = true

@@ -353,6 +353,7 @@ func (a *analysis) rangeFunction(f *pg.RangeFunction, sc *scope) *item {
 	if it.unsure {
 		it.columns = nil
 	}
+	it.scalar = len(it.columns) == 1 && len(f.Functions) == 1 && !f.Ordinality && len(f.Coldeflist) == 0
 	if len(f.Functions) > 1 {
 		it.name = "" // ROWS FROM without alias has no name that can be used
 		it.named = f.Alias != nil

@@ -29,6 +29,7 @@ type item struct {
 	unsure  bool
 	all     value // of an unsure item: everything that any column may be made of
 	aliased bool
+	scalar  bool // it is a function that returns single values, not rows
 }
 
 // whole is the value of the item's whole row.
