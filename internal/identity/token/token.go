@@ -312,9 +312,12 @@ func (m *Minter) Verify(ctx context.Context, raw string) (*access.Subject, error
 	return s, nil
 }
 
-// Standing refuses a subject whose credential was made of a token that has been revoked since.
+// Standing refuses a subject whose credential, or what it was made of, has been revoked since.
 func (m *Minter) Standing(ctx context.Context, s *access.Subject) error {
-	return m.standing(ctx, s.Parents)
+	if err := m.standing(ctx, s.Parents); err != nil || !strings.HasPrefix(s.Credential, ownPrefix) {
+		return err
+	}
+	return m.standing(ctx, []string{s.Credential})
 }
 
 func (m *Minter) standing(ctx context.Context, credentials []string) error {
