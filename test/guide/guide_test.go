@@ -132,7 +132,7 @@ func newDesk(t *testing.T, server *postgrestest.Server) *Desk {
 		"$(go env GOPATH)/bin", bin,
 		"mkdir trial\n", "mkdir -p trial\n", // the JDBC driver is there already
 	}
-	for _, port := range []string{"6432", "6433", "8443", "9464", "5556"} {
+	for _, port := range []string{"6432", "8443", "9464", "5556"} {
 		free, err := world.FreePort()
 		if err != nil {
 			t.Fatal(err)
