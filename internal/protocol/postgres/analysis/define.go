@@ -137,9 +137,11 @@ func (a *analysis) define(node *pg.Node) {
 	case *pg.Node_CallStmt:
 		st.Kind = Code
 		fn := n.CallStmt.Funccall
+		q := &query{limit: access.Unbounded}
 		for _, arg := range fn.GetArgs() {
-			a.flow(a.expr(arg, &scope{path: a.cat.path, query: &query{}}), nil, "the arguments of a procedure")
+			a.flow(a.expr(arg, &scope{path: a.cat.path, query: q}), nil, "the arguments of a procedure")
 		}
+		a.settle(q, demand{limit: access.Unbounded})
 		a.on(access.CodeExec, a.schemaOf(fn.GetFuncname()), last(fn.GetFuncname()))
 		a.opaque("it calls the procedure %s, and what that does is not known", last(fn.GetFuncname()))
 	case *pg.Node_CreateFunctionStmt, *pg.Node_AlterFunctionStmt, *pg.Node_CreateTrigStmt, *pg.Node_CreateEventTrigStmt, *pg.Node_AlterEventTrigStmt,

@@ -53,8 +53,8 @@ func (a *analysis) settle(q *query, d demand) {
 			in.reduce = ""
 			break
 		}
-		if q.correlated && !d.lookup {
-			// It runs once for every row around it, so together it may read everything out.
+		if q.correlated && !d.lookup && !q.counting {
+			// It runs once for every row around it, so together it may read every value out.
 			in.reduce, in.limit, in.param = "", d.limit, d.param
 			break
 		}
