@@ -71,8 +71,10 @@ func TestStatementsAreClassified(t *testing.T) {
 		{"SELECT array_agg(name) FROM items", "export public/items -1"},
 		{"SELECT json_agg(i) FROM items i LIMIT 1", "export public/items -1 +vectors"},
 		{"SELECT (SELECT max(name) FROM items i WHERE i.id = g) FROM generate_series(1, 9) g", "scroll public/items -1 !other"},
-		{"SELECT c.name, (SELECT count(*) FROM orders o WHERE o.customer_id = c.id) FROM customers c WHERE c.id = 5",
-			"fetch public/customers 1 !key; count public/orders 1 !other"},
+		{
+			"SELECT c.name, (SELECT count(*) FROM orders o WHERE o.customer_id = c.id) FROM customers c WHERE c.id = 5",
+			"fetch public/customers 1 !key; count public/orders 1 !other",
+		},
 		{"SELECT id FROM orders WHERE EXISTS (SELECT 1 FROM items WHERE id = item_id)", "scroll public/orders -1 !other; aggregate public/items 0 !other +lookup"},
 		{"SELECT id FROM orders WHERE item_id IN (SELECT id FROM items WHERE name LIKE 'a%')", "scroll public/orders -1 !other; aggregate public/items 0 !other +lookup"},
 		{"SELECT id FROM items UNION ALL SELECT id FROM orders LIMIT 3", "scroll public/items 3; scroll public/orders 3"},
