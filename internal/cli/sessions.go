@@ -320,9 +320,9 @@ func exchangeOf(number int, e *recording.Event) admin.Exchange {
 
 // printExchange writes an exchange for a terminal: what strangers chose is shown so that it cannot harm it.
 func printExchange(w io.Writer, x admin.Exchange) error {
-	verdict := string(x.Effect)
-	if x.Grant != "" && x.Effect != access.Deny {
-		verdict = "released by " + x.Grant
+	verdict := x.Verdict()
+	if x.Grant != "" && verdict != "deny" {
+		verdict += ", request " + x.Grant
 	}
 	what := summary(x.Accesses)
 	if x.Unclear != "" {
@@ -352,7 +352,7 @@ func printExchange(w io.Writer, x admin.Exchange) error {
 			fmt.Fprintln(w, indent(visibleLines(l.Text), "    "))
 		}
 	}
-	if !x.Ended && x.Effect != access.Deny {
+	if !x.Ended && x.Verdict() != "deny" {
 		fmt.Fprintln(w, "    [how it ended is not on record]")
 	}
 	_, err := fmt.Fprintln(w)
