@@ -138,7 +138,7 @@ func TestSessionsAreListedReplayedAndEnded(t *testing.T) {
 		t.Error("somebody without a role sees the sessions of others")
 	}
 	out, _, err = o.as("ben", "sessions", "replay", id)
-	o.want(out, err, "#1  allow  search on products/public/items", "libopenblas-dev", "[redacted]", "#3  deny", "42501", "released, request B8YJ-31CE", "not released, request G9RN-T410", "package-259")
+	o.want(out, err, "#1  allow  search on products/public/items", "libopenblas-dev", "[redacted]", "#3  deny", "42501", "released by B8YJ-31CE", "not released, request G9RN-T410", "package-259")
 	if strings.ContainsAny(out, "\x1b\u202e\u2066") {
 		t.Error("what a client sent reaches the terminal as it is")
 	}

@@ -321,7 +321,10 @@ func exchangeOf(number int, e *recording.Event) admin.Exchange {
 // printExchange writes an exchange for a terminal: what strangers chose is shown so that it cannot harm it.
 func printExchange(w io.Writer, x admin.Exchange) error {
 	verdict := x.Verdict()
-	if x.Grant != "" && verdict != "deny" {
+	switch {
+	case verdict == "released":
+		verdict += " by " + x.Grant
+	case x.Grant != "" && verdict != "deny":
 		verdict += ", request " + x.Grant
 	}
 	what := summary(x.Accesses)
