@@ -123,6 +123,27 @@ func TestTheProviderOfTheGuideReadsAsConfiguration(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("vecgate check: %v\n%s", err, out)
 	}
+	// The files where the systemd unit lets the gateway write.
+	for _, b := range read(t, "operations.md") {
+		if b.Title != "systemd.yaml" {
+			continue
+		}
+		text := whole
+		for line := range strings.SplitSeq(b.Text, "\n") {
+			key, _, _ := strings.Cut(line, ":")
+			text = regexp.MustCompile("(?m)^"+key+":.*\n").ReplaceAllString(text, "")
+			text += line + "\n"
+		}
+		if err := os.WriteFile(filepath.Join(dir, "vecgate.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(binary, "check")
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "DB_HOST=127.0.0.1", "DB_PORT=5432", "DB_NAME=products")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("vecgate check with systemd's directories: %v\n%s", err, out)
+		}
+	}
 	// The way without TLS that the guide names beside it.
 	off := strings.Replace(whole, `tls: {mode: verify-full, ca: "file:db-ca.pem"}`, `tls: {mode: "off"}`, 1)
 	if off == whole {
