@@ -176,11 +176,15 @@ func (s *session) finish(err error) {
 		s.sayGoodbye(err)
 	}
 	if cause != nil {
-		level := slog.LevelInfo
-		if _, ok := errors.AsType[*access.Refusal](cause); !ok {
+		level, told := slog.LevelInfo, []any{"session", s.gate.ID(), "error", cause}
+		refusal, ok := errors.AsType[*access.Refusal](cause)
+		switch {
+		case !ok:
 			level = slog.LevelWarn
+		case refusal.Err != nil: // the client was not told; the operator is
+			level, told = slog.LevelWarn, append(told, "cause", refusal.Err)
 		}
-		s.log.Log(context.Background(), level, "session ended", "session", s.gate.ID(), "error", cause)
+		s.log.Log(context.Background(), level, "session ended", told...)
 	}
 	if s.key != nil {
 		s.server.keys.remove(s)
