@@ -34,6 +34,9 @@ type Subject struct {
 	Claims map[string]any `json:"-"`
 	// Credential names the token or certificate that was shown (its jti, or a digest), never its value.
 	Credential string `json:"credential,omitempty"`
+	// Parents are the credentials of the gateway that this one was made of, the oldest first: it ends when one of them is
+	// revoked.
+	Parents []string `json:"parents,omitempty"`
 	// Method is how it was shown: token, scram, oauthbearer, certificate, console, api.
 	Method string `json:"method,omitempty"`
 	// Scopes narrow what the credential may do ("read"); empty means everything that policy allows.
@@ -52,6 +55,24 @@ func (s *Subject) Display() string {
 		return s.Name
 	}
 	return s.ID
+}
+
+// ShownBy reports whether a credential, or what was made of it, is what the subject or who acts for it was verified by.
+func (s *Subject) ShownBy(credential string) bool {
+	if credential == "" {
+		return false
+	}
+	for ; s != nil; s = s.Actor {
+		if s.Credential == credential {
+			return true
+		}
+		for _, p := range s.Parents {
+			if p == credential {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // InGroup reports whether the subject is in the named group.

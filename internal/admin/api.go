@@ -40,7 +40,20 @@ const (
 // Handler serves everything below Prefix.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
-	for pattern, h := range map[string]handler{
+	for pattern, h := range a.calls() {
+		method, path, _ := strings.Cut(pattern, " ")
+		mux.Handle(method+" "+Prefix+path, a.guard(h))
+	}
+	mux.HandleFunc(Prefix+"/", func(w http.ResponseWriter, r *http.Request) {
+		harden(w)
+		writeFault(w, Fault{Status: http.StatusNotFound, Code: CodeNotFound, Message: "the API has no " + r.Method + " at this path", Hint: "docs/reference/api.md lists what it has"})
+	})
+	return mux
+}
+
+// calls is everything that the API does; docs/reference/api.md describes it.
+func (a *API) calls() map[string]handler {
+	return map[string]handler{
 		"GET /whoami":                  a.whoami,
 		"GET /requests":                a.listRequests,
 		"GET /requests/events":         a.watchRequests,
@@ -60,15 +73,7 @@ func (a *API) Handler() http.Handler {
 		"GET /policy":                  a.policy,
 		"POST /policy/explain":         a.explain,
 		"GET /targets":                 a.listTargets,
-	} {
-		method, path, _ := strings.Cut(pattern, " ")
-		mux.Handle(method+" "+Prefix+path, a.guard(h))
 	}
-	mux.HandleFunc(Prefix+"/", func(w http.ResponseWriter, r *http.Request) {
-		harden(w)
-		writeFault(w, Fault{Status: http.StatusNotFound, Code: CodeNotFound, Message: "the API has no " + r.Method + " at this path", Hint: "docs/reference/api.md lists what it has"})
-	})
-	return mux
 }
 
 // handler answers one call, or returns an error that becomes a Fault. After it began to write its answer, an error only
@@ -111,8 +116,14 @@ func (a *API) caller(r *http.Request) (Caller, error) {
 	if refusal, ok := errors.AsType[*access.Refusal](err); ok && a.Refused != nil {
 		a.Refused(r.Context(), refusal, c.Client)
 	}
+	if err != nil {
+		return c, err
+	}
 	c.Subject = who
-	return c, err
+	if refusal := a.Service.signedIn(c); refusal != nil {
+		return c, refusal
+	}
+	return c, nil
 }
 
 // ClientOf is the address that a request came from.
@@ -125,9 +136,6 @@ func ClientOf(r *http.Request) string {
 }
 
 func (a *API) whoami(w http.ResponseWriter, _ *http.Request, c Caller) error {
-	if r := a.Service.signedIn(c); r != nil {
-		return r
-	}
 	writeJSON(w, http.StatusOK, map[string]any{
 		"subject": c.Subject, "auditor": a.Service.Auditor(c), "operator": a.Service.Operator(c), "gateway": a.Service.Gateway, "version": a.Service.Version,
 	})

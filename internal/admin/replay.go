@@ -23,10 +23,10 @@ type Exchange struct {
 	Time     time.Time       `json:"time"`
 	Accesses []access.Access `json:"accesses,omitempty"`
 	Unclear  string          `json:"unclear,omitempty"`
-	Effect   access.Effect   `json:"effect"` // allow, deny; hold when a person released it first
+	Effect   access.Effect   `json:"effect"` // allow, deny; hold when it waited for a person: see Verdict
 	Rule     string          `json:"rule,omitempty"`
 	Code     access.Code     `json:"code,omitempty"`
-	Grant    string          `json:"grant,omitempty"` // the access request that released it
+	Grant    string          `json:"grant,omitempty"` // the access request that it waited for
 	Lines    []access.Line   `json:"lines,omitempty"`
 	// Sealed says why the words cannot be shown: sealed to others, or destroyed at the end of their retention.
 	Sealed string `json:"sealed,omitempty"`
@@ -36,6 +36,20 @@ type Exchange struct {
 	Bytes  int64  `json:"bytes,omitempty"`
 	Micros int64  `json:"micros,omitempty"`
 	Error  string `json:"error,omitempty"` // the engine's code
+}
+
+// Verdict is how it went, in a word: allow, released (a person released it), not released (it was held, and was not), deny.
+func (e Exchange) Verdict() string {
+	passed := e.Code == "" || e.Code == access.CodeAllowed
+	switch {
+	case e.Effect == access.Deny:
+		return "deny"
+	case e.Effect == access.Hold && !passed:
+		return "not released"
+	case e.Grant != "":
+		return "released"
+	}
+	return string(e.Effect)
 }
 
 // errEnough ends a replay that has shown what was asked for.

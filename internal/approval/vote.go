@@ -97,6 +97,12 @@ func (d *Desk) eligible(voter *access.Subject, r *access.Request, now time.Time)
 	if len(voter.Scopes) > 0 && !slices.Contains(voter.Scopes, ScopeApprove) {
 		return &access.Refusal{Code: access.CodeDenied, Message: "this credential may not be used to decide on requests", Hint: "sign in without a scope, or with the scope " + ScopeApprove}
 	}
+	if !voter.MayReach(r.Target) {
+		return &access.Refusal{
+			Code: access.CodeScope, Message: fmt.Sprintf("the credential of %s is not good for target %s", voter.Display(), r.Target),
+			Hint: "sign in without --target, or for this target",
+		}
+	}
 	if sameParty(voter, &r.Subject) {
 		return separation(fmt.Sprintf("%s asked for request %s, or answers for who did; nobody releases their own work", voter.Display(), r.ID), "another person must decide")
 	}

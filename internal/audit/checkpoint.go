@@ -68,7 +68,7 @@ func keepCheckpoint(dir string, now time.Time, msg []byte) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(historyPath(dir, now), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	f, err := os.OpenFile(historyPath(dir, now), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}

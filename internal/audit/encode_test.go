@@ -16,8 +16,10 @@ func sample() *Record {
 		Seq: 7, Time: time.Date(2026, 5, 4, 3, 2, 1, 120_000_000, time.UTC), Type: TypeIntent, Session: "s1", Request: "s1.4",
 		Subject: "corp:alice", Name: `Al "the <b>" & \ice` + "\n\u2028é\xff\x01", Kind: access.Person, Person: "alice", Target: "products",
 		Accesses: []access.Access{
-			{Action: access.Search, Resource: access.Resource{Target: "products", Namespace: "public", Collection: "items"},
-				Attributes: access.Attributes{Limit: -1, Fields: []string{"a", "b\t"}, Vectors: true, Filter: access.FilterKey, Batch: 2}},
+			{
+				Action: access.Search, Resource: access.Resource{Target: "products", Namespace: "public", Collection: "items"},
+				Attributes: access.Attributes{Limit: -1, Fields: []string{"a", "b\t"}, Vectors: true, Filter: access.FilterKey, Batch: 2},
+			},
 			{Action: access.Count, Resource: access.Resource{Target: "products"}, Attributes: access.Attributes{IDs: []string{}}},
 			{Action: access.Count, Resource: access.Resource{Target: "products"}},
 		},

@@ -139,10 +139,10 @@ func (f *follower) sign() error {
 		return nil
 	}
 	for name, data := range f.unsaved {
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			return err
 		}
-		if err := writeFile(name, data, 0o644, true); err != nil {
+		if err := writeFile(name, data, 0o600, true); err != nil {
 			return fmt.Errorf("publish: %w", err)
 		}
 		delete(f.unsaved, name)
@@ -159,7 +159,7 @@ func (f *follower) sign() error {
 	if err := keepCheckpoint(f.l.opts.Dir, now, msg); err != nil {
 		return fmt.Errorf("keep checkpoint %d: %w", f.tree.size, err)
 	}
-	if err := writeFile(filepath.Join(f.tiles.dir, "checkpoint"), msg, 0o644, true); err != nil {
+	if err := writeFile(filepath.Join(f.tiles.dir, "checkpoint"), msg, 0o600, true); err != nil {
 		return fmt.Errorf("publish checkpoint %d: %w", f.tree.size, err)
 	}
 	f.signed = f.tree.size
@@ -203,7 +203,7 @@ func (f *follower) saveSynced() error {
 		}
 	}
 	f.unsynced = f.unsynced[:0]
-	return writeFile(filepath.Join(f.l.opts.Dir, syncedName), []byte(strconv.FormatUint(f.tree.size, 10)+"\n"), 0o644, true)
+	return writeFile(filepath.Join(f.l.opts.Dir, syncedName), []byte(strconv.FormatUint(f.tree.size, 10)+"\n"), 0o600, true)
 }
 
 func syncFile(name string) error {

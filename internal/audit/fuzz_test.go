@@ -52,11 +52,11 @@ func FuzzDecodeRecord(f *testing.F) {
 }
 
 func FuzzParseBody(f *testing.F) {
-	s, _, err := newSealer("vecgate/test", 3, nil)
+	_, _, err := newSealer("vecgate/test", 3, nil)
 	if err == nil {
 		f.Fatal("a key was wrapped to nobody")
 	}
-	s = &sealer{key: 3, aad: []byte("x"), empty: 1}
+	s := &sealer{key: 3, aad: []byte("x"), empty: 1}
 	if s.aead, err = newAEAD(make([]byte, 32)); err != nil {
 		f.Fatal(err)
 	}

@@ -170,7 +170,7 @@ func (l *Log) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(l.opts.Dir, publicName), []byte(signer.public+"\n"), 0o644, false); err != nil {
+	if err := writeFile(filepath.Join(l.opts.Dir, publicName), []byte(signer.public+"\n"), 0o600, false); err != nil {
 		return err
 	}
 

@@ -645,8 +645,10 @@ func (v *verification) compareMarks() {
 			continue
 		}
 		if !v.tampered {
-			v.report.problem(Problem{Seq: v.lastGood, Until: c.Size - 1, Where: fmt.Sprintf("checkpoint %d", c.Size),
-				What: "the records are not those that were signed; the first one that differs is among these"})
+			v.report.problem(Problem{
+				Seq: v.lastGood, Until: c.Size - 1, Where: fmt.Sprintf("checkpoint %d", c.Size),
+				What: "the records are not those that were signed; the first one that differs is among these",
+			})
 		}
 		v.tampered = true
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -263,7 +262,7 @@ func newAuditShowCommand(env *Env, dir *string) *cobra.Command {
 			b := bufio.NewWriter(env.Stdout)
 			for _, record := range records {
 				if asJSON {
-					err = json.NewEncoder(b).Encode(record)
+					err = jsonTo(b).Encode(record)
 				} else {
 					_, err = fmt.Fprintln(b, recordLine(record))
 				}
@@ -410,10 +409,4 @@ func noLog(err error, dir string) error {
 		return &HintError{Err: err, Hint: fmt.Sprintf("%s holds no audit log; name its directory with --dir", dir)}
 	}
 	return err
-}
-
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

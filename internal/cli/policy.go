@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -193,7 +192,7 @@ func newPolicyExplainCommand(env *Env) *cobra.Command {
 			}
 			x := p.Explain(s, ac, about)
 			if asJSON {
-				out := json.NewEncoder(env.Stdout)
+				out := jsonTo(env.Stdout)
 				out.SetIndent("", "  ")
 				out.SetEscapeHTML(false)
 				return out.Encode(x)

@@ -138,14 +138,14 @@ func TestSessionsAreListedReplayedAndEnded(t *testing.T) {
 		t.Error("somebody without a role sees the sessions of others")
 	}
 	out, _, err = o.as("ben", "sessions", "replay", id)
-	o.want(out, err, "#1  allow  search on products/public/items", "libopenblas-dev", "[redacted]", "#3  deny", "42501", "released by B8YJ-31CE", "package-259")
+	o.want(out, err, "#1  allow  search on products/public/items", "libopenblas-dev", "[redacted]", "#3  deny", "42501", "released by B8YJ-31CE", "not released, request G9RN-T410", "package-259")
 	if strings.ContainsAny(out, "\x1b\u202e\u2066") {
 		t.Error("what a client sent reaches the terminal as it is")
 	}
-	out, _, err = o.as("ben", "sessions", "replay", id, "--from", "8", "--json")
-	o.want(out, err, `"number":8`)
+	out, _, err = o.as("ben", "sessions", "replay", id, "--from", "9", "--json")
+	o.want(out, err, `"number":9`)
 	if strings.Count(out, "\n") != 1 {
-		t.Errorf("--from 8 printed %d exchanges", strings.Count(out, "\n"))
+		t.Errorf("--from 9 printed %d exchanges", strings.Count(out, "\n"))
 	}
 	_, _, err = o.as("ana", "sessions", "replay", id)
 	o.wantError(err, "may not replay sessions", "console.auditors")

@@ -149,10 +149,23 @@ func newSessionsShowCommand(env *Env) *cobra.Command {
 				state += ": " + s.Cause
 			}
 			for _, f := range [][2]string{
-				{"session", s.ID}, {"who", s.Subject.Display()}, {"subject", s.Subject.ID}, {"kind", string(s.Subject.Kind)}, {"groups", strings.Join(s.Subject.Groups, ", ")},
-				{"owner", s.Subject.Owner}, {"instance", s.Subject.Instance}, {"signed in", s.Subject.Method + " " + s.Subject.Credential}, {"target", s.Target},
-				{"client", s.Client}, {"program", s.Program}, {"opened", s.Opened.Local().Format(time.DateTime)}, {"state", state},
-				{"requests", fmt.Sprint(s.Requests)}, {"rows", fmt.Sprint(s.Rows)}, {"bytes", fmt.Sprint(s.Bytes)}, {"first record", fmt.Sprint(s.FirstSeq)},
+				{"session", s.ID},
+				{"who", s.Subject.Display()},
+				{"subject", s.Subject.ID},
+				{"kind", string(s.Subject.Kind)},
+				{"groups", strings.Join(s.Subject.Groups, ", ")},
+				{"owner", s.Subject.Owner},
+				{"instance", s.Subject.Instance},
+				{"signed in", s.Subject.Method + " " + s.Subject.Credential},
+				{"target", s.Target},
+				{"client", s.Client},
+				{"program", s.Program},
+				{"opened", s.Opened.Local().Format(time.DateTime)},
+				{"state", state},
+				{"requests", fmt.Sprint(s.Requests)},
+				{"rows", fmt.Sprint(s.Rows)},
+				{"bytes", fmt.Sprint(s.Bytes)},
+				{"first record", fmt.Sprint(s.FirstSeq)},
 			} {
 				if f[1] != "" {
 					fmt.Fprintf(w, "%s\t%s\n", f[0], visible(f[1]))
@@ -212,7 +225,7 @@ func newSessionsReplayCommand(env *Env) *cobra.Command {
 			out := bufio.NewWriter(env.Stdout)
 			emit := func(x admin.Exchange) error { return printExchange(out, x) }
 			if asJSON {
-				lines := json.NewEncoder(out)
+				lines := jsonTo(out)
 				emit = func(x admin.Exchange) error { return lines.Encode(x) }
 			}
 			var err error
@@ -307,9 +320,12 @@ func exchangeOf(number int, e *recording.Event) admin.Exchange {
 
 // printExchange writes an exchange for a terminal: what strangers chose is shown so that it cannot harm it.
 func printExchange(w io.Writer, x admin.Exchange) error {
-	verdict := string(x.Effect)
-	if x.Grant != "" && x.Effect != access.Deny {
-		verdict = "released by " + x.Grant
+	verdict := x.Verdict()
+	switch {
+	case verdict == "released":
+		verdict += " by " + x.Grant
+	case x.Grant != "" && verdict != "deny":
+		verdict += ", request " + x.Grant
 	}
 	what := summary(x.Accesses)
 	if x.Unclear != "" {
@@ -339,7 +355,7 @@ func printExchange(w io.Writer, x admin.Exchange) error {
 			fmt.Fprintln(w, indent(visibleLines(l.Text), "    "))
 		}
 	}
-	if !x.Ended && x.Effect != access.Deny {
+	if !x.Ended && x.Verdict() != "deny" {
 		fmt.Fprintln(w, "    [how it ended is not on record]")
 	}
 	_, err := fmt.Fprintln(w)

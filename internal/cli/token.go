@@ -22,7 +22,7 @@ func newTokenCommand(env *Env) *cobra.Command {
 It can be narrower than you are: for reading only (--scope read), for one target (--target), with a change ticket (--ticket).
 
 With --secret, print a name and a password for clients that can only sign in by SCRAM, each on its own line.`,
-		Example: `  psql "host=gw port=6432 dbname=products user=me password=$(vecgate token)"
+		Example: `  PGPASSWORD=$(vecgate token) psql "host=gw port=6432 dbname=products user=me"
   vecgate token --ticket CHG-7 --scope write --ttl 10m
   VECGATE_ID_TOKEN=$CI_JOB_JWT vecgate token --gateway https://vecgate.example.com`,
 		Args: cobra.NoArgs,

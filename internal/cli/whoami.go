@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -30,15 +29,23 @@ func newWhoamiCommand(env *Env) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				e := json.NewEncoder(env.Stdout)
+				e := jsonTo(env.Stdout)
 				e.SetIndent("", "  ")
 				return e.Encode(who)
 			}
 			w := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
 			for _, line := range [][2]string{
-				{"subject", who.ID}, {"name", who.Name}, {"kind", string(who.Kind)}, {"groups", strings.Join(who.Groups, ", ")},
-				{"person", who.Person}, {"owner", who.Owner}, {"instance", who.Instance}, {"scopes", strings.Join(who.Scopes, ", ")},
-				{"targets", strings.Join(who.Targets, ", ")}, {"ticket", who.Ticket}, {"expires", who.Expires.Local().Format(time.DateTime)},
+				{"subject", who.ID},
+				{"name", who.Name},
+				{"kind", string(who.Kind)},
+				{"groups", strings.Join(who.Groups, ", ")},
+				{"person", who.Person},
+				{"owner", who.Owner},
+				{"instance", who.Instance},
+				{"scopes", strings.Join(who.Scopes, ", ")},
+				{"targets", strings.Join(who.Targets, ", ")},
+				{"ticket", who.Ticket},
+				{"expires", who.Expires.Local().Format(time.DateTime)},
 				{"gateway", g.URL},
 			} {
 				if line[1] != "" {

@@ -452,7 +452,7 @@ func TestTheServiceRefusesWhatANarrowedOrBorrowedCredentialWouldDo(t *testing.T)
 func TestTheReplayNamesItsColumns(t *testing.T) {
 	c, _ := stage(t)
 	body := get(c, as(c, consoletest.Ben), "/sessions/"+ana+"/replay").Body.String()
-	for _, want := range []string{`<th dir="auto">distance</th>`, `<th dir="auto">email</th>`, `<span class="null">null</span>`, "240 more rows"} {
+	for _, want := range []string{`<th dir="auto">distance</th>`, `<th dir="auto">email</th>`, `<span class="null">null</span>`, "240 more rows", `s-approved">released<`, `s-denied">not released<`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the replay lacks %q", want)
 		}

@@ -237,6 +237,7 @@ func ago(t, now time.Time) string {
 
 // short is the beginning of a digest.
 func short(digest string) string {
+	digest = strings.TrimPrefix(digest, "sha256:")
 	if len(digest) > 12 {
 		return digest[:12]
 	}

@@ -64,10 +64,10 @@ func (s *Console) replay(w http.ResponseWriter, r *http.Request, c admin.Caller)
 		x.Lines = nil
 		x.Sealed, _, _ = strings.Cut(e.Sealed, "\n") // what was asked and answered are lost for the same reason, as a rule
 		d.Exchanges = append(d.Exchanges, x)
-		switch {
-		case e.Effect == access.Deny:
+		switch v := e.Verdict(); {
+		case v == "deny" || v == "not released":
 			d.Marked = append(d.Marked, mark{e.Number, "refused"})
-		case e.Grant != "":
+		case v == "released":
 			d.Marked = append(d.Marked, mark{e.Number, "released"})
 		case e.Error != "":
 			d.Marked = append(d.Marked, mark{e.Number, "error"})

@@ -98,5 +98,10 @@ type Gate struct {
 	MaxSessions   int
 	MaxPerSubject int
 
+	// Admit, if not nil, says why somebody who proved a moment ago who they are may not come in after all. It is asked once
+	// CutOff can see the session, so that nobody slips in while being cut off.
+	Admit func(context.Context, *access.Subject) *access.Refusal
+
 	sessions sessions
+	knocks   knocks
 }

@@ -164,7 +164,11 @@ func (w *walk) refuse(ctx context.Context, d access.Decision, refusal *access.Re
 			_ = w.gate.Journal.Body(w.request, audit.Asked, wire) // the append below reports the same trouble
 		}
 	}
-	commit := w.gate.Journal.Append(w.record(audit.TypeRefusal, d))
+	r := w.record(audit.TypeRefusal, d)
+	if refusal.Code != access.CodeUnclear { // whose words may quote the request
+		r.Detail = refusal.Message
+	}
+	commit := w.gate.Journal.Append(r)
 	if err := commit.Wait(context.WithoutCancel(ctx)); err != nil {
 		w.gate.Log.ErrorContext(ctx, "refusal not recorded", "session", w.id, "request", w.request, "error", err)
 	}

@@ -104,7 +104,11 @@ func (g *Gate) Open(ctx context.Context, subject *access.Subject, target Target,
 		return nil, refusal
 	}
 	s.first.Store(commit.Seq)
-	if refusal := g.sessions.add(s); refusal != nil {
+	refusal = g.sessions.add(s)
+	if refusal == nil && g.Admit != nil {
+		refusal = g.Admit(ctx, subject)
+	}
+	if refusal != nil {
 		refusal.Ref = s.id
 		s.meter(access.Deny, refusal.Code, 0)
 		s.close(refusal)

@@ -289,6 +289,9 @@ func (r *Registry) SecretSubject(ctx context.Context, name string) (*access.Subj
 	if err != nil {
 		return nil, err
 	}
+	if err := r.tokens.Standing(ctx, s); err != nil {
+		return nil, err
+	}
 	return r.again(ctx, s)
 }
 
@@ -308,6 +311,30 @@ func (r *Registry) again(ctx context.Context, s *access.Subject) (*access.Subjec
 		}
 	}
 	return r.admit(ctx, s)
+}
+
+// Standing refuses somebody who was admitted earlier and would not be admitted now, or would count as another person:
+// suspended, revoked, vouched for by a provider that is no longer believed. Any other error says nothing about them.
+func (r *Registry) Standing(ctx context.Context, s *access.Subject) error {
+	now := *s
+	if err := r.tokens.Standing(ctx, s); err != nil {
+		return err
+	}
+	if s.Actor != nil {
+		actor := *s.Actor
+		now.Actor = &actor
+	}
+	if _, err := r.again(ctx, &now); err != nil {
+		return err
+	}
+	for was, is := s, &now; was != nil && is != nil; was, is = was.Actor, is.Actor {
+		if was.Person != is.Person || was.Owner != is.Owner {
+			return &access.Refusal{
+				Code: access.CodeExpired, Message: fmt.Sprintf("it was changed which person %s is", s.Display()), Hint: "sign in again: vecgate login",
+			}
+		}
+	}
+	return nil
 }
 
 func (s *sources) knows(provider string) bool {

@@ -2,9 +2,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/config"
+	"github.com/vecgate/vecgate/internal/identity"
 	"github.com/vecgate/vecgate/internal/policy"
 	"github.com/vecgate/vecgate/internal/vault"
 )
@@ -25,6 +28,12 @@ func (s *Server) reload(ctx context.Context, was, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := identity.Check(believed); err != nil {
+		return err
+	}
+	if _, err := vault.New(credentials(c)); err != nil {
+		return err
+	}
 	old := s.policy.Load()
 	if rules.Digest() != old.Digest() {
 		// On record before it is in force: nothing is ever decided by a policy that the log does not name.
@@ -39,6 +48,10 @@ func (s *Server) reload(ctx context.Context, was, c *config.Config) error {
 		return err
 	}
 	s.policy.Swap(rules)
+	s.gate.CutOff(func(who *access.Subject) bool {
+		_, out := errors.AsType[*access.Refusal](s.registry.Standing(ctx, who))
+		return out
+	}, errors.New("the configuration no longer lets it in"))
 	now := s.options.Now()
 	s.policySince.Store(&now)
 	if fixed := config.RestartFor(was, c); len(fixed) > 0 {

@@ -145,7 +145,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 
 	s.registry.Ended = func(credential string) {
 		ended := errors.New("the credential was revoked")
-		s.gate.CutOff(func(who *access.Subject) bool { return who.Credential == credential }, ended)
+		s.gate.CutOff(func(who *access.Subject) bool { return who.ShownBy(credential) }, ended)
 	}
 
 	s.desk = &approval.Desk{
@@ -159,6 +159,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		Policy: s.policy, Journal: s.journal, Approvals: s.desk, Credentials: s.vault, Roll: s.store.Roll(), Log: s.log, Now: now,
 		MaxSessions: c.Limits.Sessions, MaxPerSubject: c.Limits.SessionsPerSubject,
 	}
+	s.gate.Admit = s.standing
 	s.gate.Meter = newMeter(s.metrics, s.gate)
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -117,16 +118,19 @@ func (s *Server) signIn(c *config.Console) (console.SignIn, error) {
 
 // admit says whether somebody who signed in at the console earlier is still welcome.
 func (s *Server) admit(ctx context.Context, who *access.Subject) error {
-	all, err := s.registry.Suspensions(ctx)
-	if err != nil {
-		return err
+	return s.registry.Standing(ctx, who)
+}
+
+// standing implements gate.Gate.Admit.
+func (s *Server) standing(ctx context.Context, who *access.Subject) *access.Refusal {
+	err := s.registry.Standing(ctx, who)
+	if err == nil {
+		return nil
 	}
-	for _, suspension := range all {
-		if suspension.Covers(who) {
-			return identity.Refusal(who, suspension)
-		}
+	if refusal, ok := errors.AsType[*access.Refusal](err); ok {
+		return refusal
 	}
-	return nil
+	return &access.Refusal{Code: access.CodeInternal, Message: "internal error", Err: err}
 }
 
 // verifyLog checks the log on disk now and then, for the console and the metrics.

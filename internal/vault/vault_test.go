@@ -59,8 +59,12 @@ func TestNoWayOfPrintingShowsASecret(t *testing.T) {
 	credential := vault.Credential{Name: "products@1", User: "app", Secret: secret, Version: 1}
 	sealed := source(t, "age:"+base64.StdEncoding.EncodeToString([]byte("age-encryption.org/v1 "+canary)), vault.SourceOptions{Identity: "/nowhere"})
 	all := []any{
-		secret, &secret, credential, &credential, []vault.Secret{secret}, map[string]vault.Credential{"a": credential}, sealed, &sealed,
-		outer{secret, secret, []vault.Secret{secret}, map[string]vault.Secret{"a": secret}, &credential}, struct{ s vault.Source }{sealed},
+		secret, &secret, credential, &credential,
+		[]vault.Secret{secret},
+		map[string]vault.Credential{"a": credential},
+		sealed, &sealed,
+		outer{secret, secret, []vault.Secret{secret}, map[string]vault.Secret{"a": secret}, &credential},
+		struct{ s vault.Source }{sealed},
 	}
 	leaks := func(how, text string) {
 		t.Helper()

@@ -104,9 +104,11 @@ var sending = []Case{
 		send("execute the portal c", 1, &pgproto3.Describe{ObjectType: 'P', Name: "c"}, &pgproto3.Execute{Portal: "c"}, &pgproto3.Sync{})), Through: Harmless},
 	{Class: 6, Name: "cursor renamed by redeclaration", Steps: rolledBack(
 		simple("DECLARE c CURSOR FOR SELECT name FROM customers"), simple("CLOSE c"), simple("DECLARE c CURSOR FOR SELECT email FROM customers"), simple("FETCH ALL FROM c")), Through: Masked},
-	{Class: 6, Name: "rollback to a savepoint brings a cursor back", Steps: rolledBack(
-		simple("DECLARE c CURSOR FOR SELECT email FROM customers"), simple("SAVEPOINT s"), simple("CLOSE c"), simple("ROLLBACK TO s"), simple("DECLARE d CURSOR FOR SELECT name FROM customers"), simple("FETCH ALL FROM c")),
-		Proof: Nothing, Why: "a closed cursor does not come back", Through: Harmless},
+	{
+		Class: 6, Name: "rollback to a savepoint brings a cursor back", Steps: rolledBack(
+			simple("DECLARE c CURSOR FOR SELECT email FROM customers"), simple("SAVEPOINT s"), simple("CLOSE c"), simple("ROLLBACK TO s"), simple("DECLARE d CURSOR FOR SELECT name FROM customers"), simple("FETCH ALL FROM c")),
+		Proof: Nothing, Why: "a closed cursor does not come back", Through: Harmless,
+	},
 	{Class: 6, Name: "update where current of", Steps: rolledBack(simple("DECLARE c CURSOR FOR SELECT id FROM customers FOR UPDATE"), simple("FETCH 1 FROM c"), simple("UPDATE customers SET notes = email WHERE CURRENT OF c"), simple("SELECT notes FROM customers"))},
 
 	{Class: 7, Name: "table out", Steps: []Step{simple("COPY customers TO STDOUT")}},
@@ -116,8 +118,10 @@ var sending = []Case{
 	{Class: 7, Name: "query without the column in the output", Steps: []Step{simple("COPY (SELECT id FROM customers WHERE email < 'm') TO STDOUT")}},
 	{Class: 7, Name: "returning", Steps: rolledBack(simple("COPY (UPDATE customers SET notes = 'x' RETURNING email) TO STDOUT"))},
 	{Class: 7, Name: "extended", Steps: []Step{extended(0, "COPY customers (phone) TO STDOUT")}},
-	{Class: 7, Name: "table with row-shaping where", Steps: rolledBack(send("COPY FROM with WHERE", 1, &pgproto3.Query{String: "COPY logbook FROM STDIN WHERE note <> (SELECT email FROM customers LIMIT 1)"}, &pgproto3.CopyData{Data: []byte("1\tx\n")}, &pgproto3.CopyDone{})),
-		Proof: Nothing, Why: "PostgreSQL takes no sub-select there"},
+	{
+		Class: 7, Name: "table with row-shaping where", Steps: rolledBack(send("COPY FROM with WHERE", 1, &pgproto3.Query{String: "COPY logbook FROM STDIN WHERE note <> (SELECT email FROM customers LIMIT 1)"}, &pgproto3.CopyData{Data: []byte("1\tx\n")}, &pgproto3.CopyDone{})),
+		Proof: Nothing, Why: "PostgreSQL takes no sub-select there",
+	},
 	{Class: 7, Name: "old syntax", Steps: []Step{simple("COPY BINARY customers TO STDOUT")}, Through: Refused},
 
 	{Class: 8, Name: "delete returning", Steps: rolledBack(simple("WITH d AS (DELETE FROM contacts RETURNING upper(email) AS x) SELECT x FROM d"))},

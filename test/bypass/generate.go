@@ -48,8 +48,17 @@ var positions = []string{
 
 // sources are relations under which a masked column is known, and its name there.
 var sources = []struct{ name, column string }{
-	{"customers", "email"}, {"public.customers", "phone"}, {"ONLY customers", "email"}, {"address_book", "contact"}, {"customers", "ssn"},
-	{"customers_archive", "ssn"}, {"contacts", "email"}, {"contact_list", "contact"}, {"customer_emails", "email"}, {"contacts", "shout"}, {"evil.logbook", "note"},
+	{"customers", "email"},
+	{"public.customers", "phone"},
+	{"ONLY customers", "email"},
+	{"address_book", "contact"},
+	{"customers", "ssn"},
+	{"customers_archive", "ssn"},
+	{"contacts", "email"},
+	{"contact_list", "contact"},
+	{"customer_emails", "email"},
+	{"contacts", "shout"},
+	{"evil.logbook", "note"},
 }
 
 // Generate combines every expression with every position, each with another source and carrier.

@@ -103,7 +103,6 @@ type answer struct {
 	errors  []string
 	rows    int
 	closed  bool
-	raw     []byte
 }
 
 func (j *judge) try(t *testing.T, a attack, keep bool) {

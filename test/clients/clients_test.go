@@ -24,7 +24,7 @@ import (
 const policyText = `
 allow:
   - {name: everything, who: {groups: [Everything]}, can: ["*"], on: ["**"]}
-  - {name: reading, who: {groups: [Vector-Read]}, can: [search, fetch, scroll, count, aggregate, schema.list, schema.read, session.set], on: ["**"]}
+  - {name: reading, who: {groups: [Vector-Read]}, can: [search, fetch, scroll, count, aggregate, schema.list, schema.read, iam.read, session.set], on: ["**"]}
 protect:
   - name: personal-data
     fields: ["**.email", "**.phone", "**.ssn"]

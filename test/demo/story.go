@@ -57,8 +57,11 @@ func story(t *teller, g *world.Gateway) error {
 		return orElse(err, "the approved update did not run")
 	}
 
-	t.chapter("A pipeline's bulk export is held, and denied", "The CI job wants everything. Somebody has to say yes, and says no.")
-	export := t.start(`as retrain psql -c "COPY items TO STDOUT"`)
+	t.chapter("A pipeline's bulk export is held, and denied", "The CI job wants everything. Embeddings it may not take out at all; for the rest somebody has to say yes, and says no.")
+	if err := t.refused(`as retrain psql -c "COPY items TO STDOUT"`, "withheld"); err != nil {
+		return err
+	}
+	export := t.start(`as retrain psql -c "COPY items (id, name, summary, description) TO STDOUT"`)
 	if id, err = export.find(requestID); err != nil {
 		return err
 	}

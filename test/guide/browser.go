@@ -19,10 +19,16 @@ func Click(ctx context.Context, chromium, user, open, press, fill, see string) e
 	defer cancel()
 	ctx, cancel = context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	err := chromedp.Do(ctx,
-		chromedp.Navigate(open), chromedp.WaitVisible(`a.big`), chromedp.Click(`a.big`),
-		chromedp.WaitVisible(`ul.users`), chromedp.Click(`button[value=`+user+`]`), chromedp.WaitVisible(`.me-name`),
-	)
+	err := chromedp.Do(ctx, chromedp.Navigate(open))
+	if err == nil { // the console sends people to the provider; a guide may also send them there itself
+		err = until(ctx, `(a => (a && (a.click(), false)) || document.querySelector('ul.users'))(document.querySelector('a.big'))`)
+	}
+	if err == nil {
+		err = chromedp.Do(ctx, chromedp.Click(`button[value=`+user+`]`))
+	}
+	if err == nil {
+		err = until(ctx, `!document.querySelector('ul.users') && document.readyState === 'complete'`)
+	}
 	if err == nil && fill != "" {
 		err = chromedp.Do(ctx, chromedp.SendKeys(`textarea`, fill))
 	}

@@ -98,6 +98,11 @@ func (d *Desk) console(ctx context.Context, b Block) error {
 		if err := t.expect(s.prints, d.Patience); err != nil {
 			return err
 		}
+		if t.stopped { // the reader goes on when the prompt is back
+			if err := t.finish(d.Patience); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -126,11 +131,22 @@ func (d *Desk) run(ctx context.Context, script string) (string, error) {
 	return out.String(), err
 }
 
+// keeping writes down, when the shell ends, what the next command of the same terminal finds: variables, functions, umask, directory.
+const keeping = `trap '{
+declare -px; declare -f; umask -p
+for v in $(compgen -v); do
+    case $v in BASH*|[A-Z]*SECONDS|_|RANDOM|SRANDOM|EPOCH*|PIPESTATUS|FUNCNAME|LINENO|COMP_*|DIRSTACK|GROUPS|HISTCMD|OPT*|IFS|v) continue ;; esac
+    [[ "$(declare -p $v 2>/dev/null)" == "declare -- "* ]] && declare -p $v
+done
+printf "cd %q\n" "$PWD"
+} > STATE' EXIT
+`
+
 func (d *Desk) shell(ctx context.Context, script string, keep bool) *exec.Cmd {
 	state := filepath.Join(d.Dir, ".state")
 	text := "set -e -o pipefail\n[ -f " + state + " ] && source " + state + "\n"
 	if keep {
-		text += "trap '{ declare -px; declare -f; umask -p; printf \"cd %q\\n\" \"$PWD\"; } >" + state + "' EXIT\n"
+		text += strings.ReplaceAll(keeping, "STATE", state)
 	}
 	cmd := exec.CommandContext(ctx, "bash", "-c", text+script)
 	cmd.Dir, cmd.Env = d.Dir, d.Environ

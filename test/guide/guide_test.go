@@ -21,6 +21,9 @@ import (
 var order = []string{
 	"getting-started.md",
 	"psql-and-drivers.md",
+	"writing-a-policy.md",
+	"auditors.md",
+	"operations.md",
 }
 
 func TestEveryCommandOfTheGuidesWorksAsShown(t *testing.T) {
@@ -68,7 +71,7 @@ func read(t *testing.T, name string) []Block {
 }
 
 // clients puts the drivers where a reader would have installed them.
-func clients(t *testing.T, dir, bin string) {
+func clients(t *testing.T, dir, bin string) (psqlOAuth string) {
 	t.Helper()
 	f, err := fetch.New(slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
@@ -86,6 +89,9 @@ func clients(t *testing.T, dir, bin string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if psqlOAuth, err = f.PsqlOAuth(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(bin, "python"), []byte("#!/bin/sh\nexec "+python+" \"$@\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +104,7 @@ func clients(t *testing.T, dir, bin string) {
 	if err := os.Symlink(jdbc, filepath.Join(dir, "trial", "postgresql.jar")); err != nil {
 		t.Fatal(err)
 	}
+	return psqlOAuth
 }
 
 func newDesk(t *testing.T, server *postgrestest.Server) *Desk {
@@ -113,13 +120,15 @@ func newDesk(t *testing.T, server *postgrestest.Server) *Desk {
 	if err := os.WriteFile(browser, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	clients(t, dir, bin)
+	oauth := clients(t, dir, bin)
 	admin := server.Database(postgrestest.Empty)
 	replace := []string{
+		"PGOAUTHDEBUG=UNSAFE psql ", "PGOAUTHDEBUG=UNSAFE " + oauth + " ", // the psql of the tests' server has no OAuth
 		// The checkout is this one.
 		"git clone --depth 1 https://github.com/vecgate/vecgate\n", "ln -s " + root + " vecgate\n",
 		// go install would put the binary where the reader has it already.
 		"(cd vecgate && go install ./cmd/vecgate)", "(cd vecgate && GOBIN=" + bin + " go install ./cmd/vecgate)",
+		"(cd ../vecgate && go install filippo", "(cd ../vecgate && GOBIN=" + bin + " go install filippo",
 		"$(go env GOPATH)/bin", bin,
 		"mkdir trial\n", "mkdir -p trial\n", // the JDBC driver is there already
 	}

@@ -44,15 +44,18 @@ func TestStockClientsFindTheSameItems(t *testing.T) {
 		command []string
 	}{
 		{
-			[]string{"psycopg", "psycopg2", "asyncpg", "sqlalchemy", "langchain"}, nil,
+			[]string{"psycopg", "psycopg2", "asyncpg", "sqlalchemy", "langchain"},
+			nil,
 			[]string{python, "testdata/clients.py", db.App.String(), db.App.URL(), query.String()},
 		},
 		{
-			[]string{"node-postgres"}, []string{"NODE_PATH=" + modules},
+			[]string{"node-postgres"},
+			[]string{"NODE_PATH=" + modules},
 			[]string{"node", "testdata/client.js", db.App.URL(), query.String()},
 		},
 		{
-			[]string{"jdbc"}, []string{"PGPASSWORD=" + db.App.Password},
+			[]string{"jdbc"},
+			[]string{"PGPASSWORD=" + db.App.Password},
 			[]string{"java", "-cp", driver, "testdata/Client.java", db.App.JDBC(), db.App.User, query.String()},
 		},
 	} {

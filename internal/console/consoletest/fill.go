@@ -157,6 +157,10 @@ func (w *World) fillSessions(now time.Time) {
 		{Number: 7, Seq: 15, Time: at(230 * time.Second), Effect: access.Allow, Sealed: "sealed to others"},
 		{Number: 8, Seq: 17, Time: at(260 * time.Second), Effect: access.Deny, Code: access.CodeUnclear, Unclear: "a DO block can do anything", Ended: true, Lines: []access.Line{line("statement", Attack), line("error", "ERROR 42501: not allowed: the statement is unclear")}},
 	}
+	w.exchanges[id] = append(w.exchanges[id], admin.Exchange{
+		Number: 9, Seq: 19, Time: at(290 * time.Second), Accesses: acc(access.SchemaDrop, "items"), Effect: access.Hold, Code: access.CodeCanceled, Grant: "G9RN-T410",
+		Rule: "bulk-export-and-drop-are-held", Ended: true, Lines: []access.Line{line("statement", "DROP TABLE items")},
+	})
 	for i := range w.exchanges[id] {
 		w.exchanges[id][i].Request = fmt.Sprintf("%s.%d", id, i+1)
 	}

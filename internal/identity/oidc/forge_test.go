@@ -62,8 +62,10 @@ func newForge(t *testing.T) *forge {
 	f.server = httptest.NewServer(http.HandlerFunc(f.serve))
 	t.Cleanup(f.server.Close)
 	f.keys = []jose.JSONWebKey{
-		{Key: ec256.Public(), KeyID: "ec", Use: "sig", Algorithm: "ES256"}, {Key: rsa2048.Public(), KeyID: "rsa"},
-		{Key: ec384.Public(), KeyID: "ec384"}, {Key: ed.Public(), KeyID: "ed"},
+		{Key: ec256.Public(), KeyID: "ec", Use: "sig", Algorithm: "ES256"},
+		{Key: rsa2048.Public(), KeyID: "rsa"},
+		{Key: ec384.Public(), KeyID: "ec384"},
+		{Key: ed.Public(), KeyID: "ed"},
 	}
 	f.metadata = map[string]any{"issuer": f.server.URL, "jwks_uri": f.server.URL + "/keys"}
 	return f

@@ -80,7 +80,10 @@ type Ask struct {
 }
 
 // Limits of an Ask.
-const maxListed = 20
+const (
+	maxListed  = 20
+	maxParents = 8
+)
 
 var (
 	scopeShape  = regexp.MustCompile(`^[a-z][a-z0-9_.-]{0,63}$`)
@@ -136,6 +139,20 @@ func (m *Minter) Narrow(s *access.Subject, ask Ask) (*access.Subject, error) {
 	if Own(s) && out.Expires.After(s.Expires) {
 		out.Expires = s.Expires
 	}
+	// And it does not outlive the revocation of what it was made of.
+	out.Parents = slices.Clip(s.Parents)
+	for _, from := range []*access.Subject{s, ask.Actor} {
+		if from == nil || !Own(from) {
+			continue
+		}
+		if from != s {
+			out.Parents = append(out.Parents, from.Parents...)
+		}
+		out.Parents = append(out.Parents, from.Credential)
+	}
+	if len(out.Parents) > maxParents {
+		return nil, decline("it would be made of more than %d others: sign in again", maxParents)
+	}
 	if ask.Actor != nil {
 		if s.Actor != nil {
 			return nil, decline("the credential already has somebody acting on its behalf")
@@ -175,6 +192,7 @@ type body struct {
 	Ticket   string          `json:"ticket,omitempty"`
 	Actor    *actor          `json:"act,omitempty"`
 	Source   string          `json:"source,omitempty"` // the credential that was exchanged for this one
+	Parents  []string        `json:"parents,omitempty"`
 	Claims   json.RawMessage `json:"claims,omitempty"`
 }
 
@@ -207,7 +225,7 @@ func (m *Minter) Mint(s *access.Subject, ask Ask) (raw string, as *access.Subjec
 		Issuer: m.Issuer, Audience: m.Issuer, Subject: as.ID, Issued: m.Now().Unix(), Expires: as.Expires.Unix(),
 		ID: hex.EncodeToString(id), Client: as.Provider, Kind: as.Kind, Name: as.Name, Groups: as.Groups, Person: as.Person,
 		Owner: as.Owner, Instance: as.Instance, Scope: strings.Join(as.Scopes, " "), Targets: as.Targets, Ticket: as.Ticket,
-		Source: s.Credential,
+		Source: s.Credential, Parents: as.Parents,
 	}
 	if a := as.Actor; a != nil {
 		b.Actor = &actor{a.ID, a.Kind, a.Provider, a.Name, a.Person, a.Owner, a.Instance}
@@ -274,19 +292,13 @@ func (m *Minter) Verify(ctx context.Context, raw string) (*access.Subject, error
 	if time.Unix(b.Issued, 0).After(now.Add(skew)) {
 		return nil, refuse("it was issued in the future")
 	}
-	revoked, err := m.Revocations.TokenRevoked(ctx, b.ID)
-	if err != nil {
-		return nil, fmt.Errorf("look up revoked tokens: %w", err)
-	}
-	if revoked {
-		r := refuse("it was revoked")
-		r.Code, r.Hint = access.CodeExpired, "sign in again: vecgate login"
-		return nil, r
+	if err := m.standing(ctx, append([]string{ownPrefix + b.ID}, b.Parents...)); err != nil {
+		return nil, err
 	}
 	s := &access.Subject{
 		ID: b.Subject, Name: b.Name, Kind: b.Kind, Provider: b.Client, Groups: b.Groups, Person: b.Person, Owner: b.Owner,
 		Instance: b.Instance, Credential: ownPrefix + b.ID, Method: "token", Scopes: strings.Fields(b.Scope), Targets: b.Targets,
-		Ticket: b.Ticket, Expires: expires,
+		Ticket: b.Ticket, Expires: expires, Parents: b.Parents,
 	}
 	if len(s.Scopes) == 0 {
 		s.Scopes = nil
@@ -298,6 +310,29 @@ func (m *Minter) Verify(ctx context.Context, raw string) (*access.Subject, error
 		s.Claims = claims
 	}
 	return s, nil
+}
+
+// Standing refuses a subject whose credential, or what it was made of, has been revoked since.
+func (m *Minter) Standing(ctx context.Context, s *access.Subject) error {
+	if err := m.standing(ctx, s.Parents); err != nil || !strings.HasPrefix(s.Credential, ownPrefix) {
+		return err
+	}
+	return m.standing(ctx, []string{s.Credential})
+}
+
+func (m *Minter) standing(ctx context.Context, credentials []string) error {
+	for _, c := range credentials {
+		revoked, err := m.Revocations.TokenRevoked(ctx, strings.TrimPrefix(c, ownPrefix))
+		if err != nil {
+			return fmt.Errorf("look up revoked tokens: %w", err)
+		}
+		if revoked {
+			r := refuse("it was revoked, or what it was made of")
+			r.Code, r.Hint = access.CodeExpired, "sign in again: vecgate login"
+			return r
+		}
+	}
+	return nil
 }
 
 // Revoke ends a token of this gateway before its time, and says which credential that was: none for what opened nothing

@@ -122,8 +122,10 @@ func (g *guest) greet(ctx context.Context) (more bool, err error) {
 			}
 			// Whatever came in the clear before the handshake must not be taken for what comes after it.
 			if g.in.Len() > 0 {
-				return false, &startup.Fault{SQLSTATE: "08P01", Message: "received unencrypted data after SSL request",
-					Hint: "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack."}
+				return false, &startup.Fault{
+					SQLSTATE: "08P01", Message: "received unencrypted data after SSL request",
+					Hint: "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.",
+				}
 			}
 			if _, err := g.conn.Write([]byte{'S'}); err != nil {
 				return false, nil

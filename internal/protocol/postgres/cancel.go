@@ -90,8 +90,12 @@ func (s *session) takeBack(ctx context.Context) {
 	}
 }
 
-// cancelUpstream asks the target to cancel what runs, and waits until it has taken note.
+// cancelUpstream asks the target to cancel what runs, and waits until it has taken note. One request at a time is enough.
 func (s *session) cancelUpstream(ctx context.Context) {
+	if !s.stopping.CompareAndSwap(false, true) {
+		return
+	}
+	defer s.stopping.Store(false)
 	ctx, done := context.WithTimeout(ctx, 5*time.Second)
 	defer done()
 	if err := s.up.cancel(ctx); err != nil {

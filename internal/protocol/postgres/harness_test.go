@@ -222,8 +222,10 @@ func usual(op *access.Operation, c access.Context) access.Decision {
 	case strings.Contains(op.Text, "denied"):
 		return access.Decision{Effect: access.Deny, Reason: access.Reason{Code: access.CodeDenied, Rule: "no-denied", Sentence: "alice may not", Hint: "ask nicely"}}
 	case strings.Contains(op.Text, "held") && c.Grant == nil:
-		return access.Decision{Effect: access.Hold, Policy: "p1", Reason: access.Reason{Code: access.CodeHeld, Rule: "hold-held", Sentence: "a person must release it"},
-			Hold: &access.HoldTerms{Rule: "hold-held", Persons: 1}}
+		return access.Decision{
+			Effect: access.Hold, Policy: "p1", Reason: access.Reason{Code: access.CodeHeld, Rule: "hold-held", Sentence: "a person must release it"},
+			Hold: &access.HoldTerms{Rule: "hold-held", Persons: 1},
+		}
 	}
 	return access.Decision{Effect: access.Allow, Policy: "p1"}
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/audit"
+	"github.com/vecgate/vecgate/internal/gate"
 )
 
 // listening connects and collects the notices.
@@ -275,5 +277,64 @@ func TestAClientMaySendAheadWhileAStatementRuns(t *testing.T) {
 	answer := string(r.until('Z', 3))
 	if !strings.Contains(answer, "second") || !strings.Contains(answer, "third") {
 		t.Errorf("%s", show([]byte(answer)))
+	}
+}
+
+func TestAHeldRequestIsToldWhenItsSessionEnds(t *testing.T) {
+	for name, end := range map[string]func(*world){
+		"killed": func(w *world) { w.gate.Sessions()[0].Kill(errors.New("off-boarded")) },
+		"drained": func(w *world) {
+			gone, cancel := context.WithCancel(context.Background())
+			cancel()
+			w.gate.Drain(gone, 0)
+		},
+	} {
+		w := newWorld(t)
+		r := dialRaw(t, w.dsn())
+		r.send(query("select 1 -- held"))
+		r.until('N', 1)
+		r2 := w.asks.await(t, 1)
+		end(w)
+		answer := string(r.until('E', 1))
+		if !strings.Contains(answer, "VFATAL") || !strings.Contains(answer, "C57P01") {
+			t.Errorf("%s: %s", name, show([]byte(answer)))
+		}
+		if name == "drained" && (!strings.Contains(answer, "send exactly the same request again") || w.asks.state(r2.ID) != access.StateOpen) {
+			t.Errorf("%s: %s, the request is %s", name, show([]byte(answer)), w.asks.state(r2.ID))
+		}
+	}
+}
+
+// slow is a journal whose intents become durable when the test says so.
+type slow struct {
+	*journal
+	release chan struct{}
+}
+
+func (j slow) Append(r *audit.Record) audit.Commit {
+	c := j.journal.Append(r)
+	if r.Type != audit.TypeIntent {
+		return c
+	}
+	g := audit.NewGroup()
+	go func() { <-j.release; g.Resolve(nil) }()
+	return g.Commit(c.Seq)
+}
+
+func TestNoByteOfAnAnswerLeavesBeforeItsRecordIsDurable(t *testing.T) {
+	for _, reads := range []gate.Reads{gate.BeforeForward, gate.BeforeRelease} {
+		w := newWorld(t, func(_ *Config, target *Target) { target.Gate.Reads = reads })
+		j := slow{w.journal, make(chan struct{})}
+		w.gate.Journal = j
+		r := dialRaw(t, w.dsn())
+		r.send(query("select 'answer'"))
+		_ = r.conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+		if n, err := r.conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: %d bytes, %v", reads, n, err)
+		}
+		close(j.release)
+		if answer := string(r.until('Z', 1)); !strings.Contains(answer, "answer") {
+			t.Errorf("%s: %s", reads, show([]byte(answer)))
+		}
 	}
 }

@@ -185,6 +185,9 @@ func TestAnswersThatAreLongerThanAllowedAreCut(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "select id from customers limit $1", pgx.QueryExecModeExec, 101); state(err) != "54000" {
 		t.Errorf("a LIMIT by parameter: %v", err)
 	}
+	if _, err := conn.PgConn().Exec(t.Context(), "select id from customers; delete from customers where id = 1").ReadAll(); state(err) != "42501" {
+		t.Errorf("a change behind an answer that may be cut: %v", err)
+	}
 	// A cursor is one answer, however often it is asked.
 	if _, err := conn.Exec(t.Context(), "begin; declare c cursor for select id from customers"); err != nil {
 		t.Fatal(err)
@@ -230,8 +233,10 @@ func TestChangedTablesAreSeenAtOnce(t *testing.T) {
 	}
 	// Inside a transaction that nobody else can look into.
 	for range 2 {
-		for _, text := range []string{"begin", "create table inner_one (a int primary key)", "create table inner_two (a int references inner_one)", "create index on inner_two (a)",
-			"insert into inner_one values (1)", "savepoint sp", "alter table inner_one add b text", "select b from inner_one", "rollback to sp", "select a from inner_one"} {
+		for _, text := range []string{
+			"begin", "create table inner_one (a int primary key)", "create table inner_two (a int references inner_one)", "create index on inner_two (a)",
+			"insert into inner_one values (1)", "savepoint sp", "alter table inner_one add b text", "select b from inner_one", "rollback to sp", "select a from inner_one",
+		} {
 			if _, err := conn.Exec(ctx, text); err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}

@@ -20,10 +20,19 @@ func (x *exchange) Oblige(o *access.Obligations) error {
 			return err
 		}
 	}
+	open := false // an answer before this one may have to be cut off
 	for i := range x.runs {
-		if t := x.runs[i].treatment; t != nil {
-			x.redact = x.redact || t.Redact
+		e := &x.runs[i]
+		if e.treatment != nil {
+			x.redact = x.redact || e.treatment.Redact
 		}
+		if open && writes(e.accesses) {
+			return &access.Refusal{
+				Code: access.CodeObligation, Message: "an answer whose length is limited cannot be followed by a change in the same pipeline",
+				Hint: "give the query before it a LIMIT, or send the change by itself",
+			}
+		}
+		open = open || e.cap != access.Unbounded && !e.promised
 	}
 	// What is only prepared or described must be possible too, and says what its rows will look like.
 	for i := range x.steps {
@@ -40,6 +49,15 @@ func (x *exchange) Oblige(o *access.Obligations) error {
 		}
 	}
 	return nil
+}
+
+func writes(accesses []access.Access) bool {
+	for i := range accesses {
+		if accesses[i].Action.Writes() {
+			return true
+		}
+	}
+	return false
 }
 
 // own is a copy of a refusal that analysis keeps and gives to others too; the gate writes into it.

@@ -3,8 +3,7 @@ package postgres
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
-	"strings"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -178,7 +177,7 @@ func (x *exchange) text() {
 		}
 	}
 	c := append(x.canonical[:0], "postgres 1"...)
-	var b strings.Builder
+	b := x.shown[:0]
 	single := ""
 	for i := range x.runs {
 		e := &x.runs[i]
@@ -200,18 +199,18 @@ func (x *exchange) text() {
 		if len(x.runs) == 1 && (e.portal == nil || e.portal.params == 0) {
 			break
 		}
-		if b.Len() < 64<<10 {
-			if b.Len() > 0 {
-				b.WriteString("\n")
+		if len(b) < 64<<10 {
+			if len(b) > 0 {
+				b = append(b, '\n')
 			}
-			b.WriteString(text)
+			b = append(b, text...)
 			if e.portal != nil {
-				showValues(&b, e.portal.values)
+				b = showValues(b, e.portal.values)
 			}
 		}
 	}
-	if b.Len() > 0 {
-		single = b.String()
+	if x.shown = b; len(b) > 0 {
+		single = string(b)
 	}
 	for i := range x.steps {
 		st := &x.steps[i]
@@ -264,34 +263,32 @@ func lengthPrefixed(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
-func showValues(b *strings.Builder, values []byte) {
+// showValues appends the parameters as people read them.
+func showValues(b []byte, values []byte) []byte {
 	wire.EachValue(values, func(i int, format int16, value []byte) {
-		fmt.Fprintf(b, "\n-- $%d = ", i+1)
+		b = append(b, "\n-- $"...)
+		b = append(strconv.AppendInt(b, int64(i+1), 10), " = "...)
+		cut := value
 		switch {
 		case value == nil:
-			b.WriteString("NULL")
+			b = append(b, "NULL"...)
+			return
 		case format == 0 && utf8.Valid(value):
-			cut := value
 			if len(cut) > maxShown {
-				cut = cut[:maxShown]
-				for len(cut) > 0 && !utf8.Valid(cut) {
+				for cut = cut[:maxShown]; len(cut) > 0 && !utf8.Valid(cut); {
 					cut = cut[:len(cut)-1]
 				}
 			}
-			fmt.Fprintf(b, "%q", cut)
-			if len(cut) < len(value) {
-				fmt.Fprintf(b, " … (%d bytes)", len(value))
-			}
+			b = strconv.AppendQuote(b, string(cut))
 		default:
-			cut := value
-			if len(cut) > maxShown/4 {
-				cut = cut[:maxShown/4]
-			}
-			b.WriteString(`\x`)
-			b.WriteString(hex.EncodeToString(cut))
-			if len(cut) < len(value) {
-				fmt.Fprintf(b, " … (%d bytes, binary)", len(value))
-			}
+			cut = cut[:min(len(cut), maxShown/4)]
+			b = append(b, `\x`...)
+			b = hex.AppendEncode(b, cut)
+		}
+		if len(cut) < len(value) {
+			b = append(b, " … ("...)
+			b = append(strconv.AppendInt(b, int64(len(value)), 10), " bytes)"...)
 		}
 	})
+	return b
 }

@@ -196,6 +196,9 @@ func (x *exchange) refuseLate(r *access.Refusal, report wire.Report) error {
 		return x.fatal(report)
 	}
 	ready := x.finished
+	if !x.errored && ready && s.status == 'I' && x.work {
+		report.Detail = strings.TrimPrefix(report.Detail+", the statement itself was carried out", ", ")
+	}
 	if !x.errored && (s.status == 'T' || !ready) {
 		// The target was done before it heard that it should stop. The client gets an error, so the transaction fails.
 		x.muted, x.instead, x.errored, x.finished = true, nil, false, false
@@ -218,8 +221,10 @@ func (x *exchange) refuseLate(r *access.Refusal, report wire.Report) error {
 }
 
 func notTaken(err error) error {
-	return fmt.Errorf("take down the data: %w", &access.Refusal{Code: access.CodeNotRecorded, Err: err,
-		Message: "the data could not be recorded, so it was not carried out", Hint: "tell the operator of the gateway; its log has the details"})
+	return fmt.Errorf("take down the data: %w", &access.Refusal{
+		Code: access.CodeNotRecorded, Err: err,
+		Message: "the data could not be recorded, so it was not carried out", Hint: "tell the operator of the gateway; its log has the details",
+	})
 }
 
 var _ gate.Exchange = (*exchange)(nil)

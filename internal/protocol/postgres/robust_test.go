@@ -70,8 +70,10 @@ func TestATargetThatEndsTheConnectionEndsTheSession(t *testing.T) {
 }
 
 func TestSettingsThatTheAnalysisReliesOnEndTheSession(t *testing.T) {
-	for _, text := range []string{"set client_encoding = 'LATIN1'", "set standard_conforming_strings = off", "set search_path = pg_catalog",
-		"select set_config('search_path', 'elsewhere', false)", "do $$begin perform set_config('standard_conforming_strings', 'off', false); end$$"} {
+	for _, text := range []string{
+		"set client_encoding = 'LATIN1'", "set standard_conforming_strings = off", "set search_path = pg_catalog",
+		"select set_config('search_path', 'elsewhere', false)", "do $$begin perform set_config('standard_conforming_strings', 'off', false); end$$",
+	} {
 		w := newWorld(t)
 		conn := w.connect()
 		_, err := conn.Exec(t.Context(), text, pgx.QueryExecModeSimpleProtocol)

@@ -55,6 +55,7 @@ type session struct {
 
 	ending   atomic.Pointer[access.Refusal] // why the session must end now
 	draining atomic.Bool                    // it must end when it is idle
+	stopping atomic.Bool                    // a cancel request is on its way to the target
 	closed   chan struct{}
 
 	flight  sync.Mutex
@@ -76,8 +77,10 @@ func (g *guest) open(ctx context.Context, subject *access.Subject) {
 	s := g.server
 	t := s.targets[g.start.Database]
 	if t == nil {
-		refusal := &access.Refusal{Code: access.CodeNoRule, Message: fmt.Sprintf("there is no target %q for %s", g.start.Database, subject.Display()),
-			Hint: "the database name is the name of a target of the gateway"}
+		refusal := &access.Refusal{
+			Code: access.CodeNoRule, Message: fmt.Sprintf("there is no target %q for %s", g.start.Database, subject.Display()),
+			Hint: "the database name is the name of a target of the gateway",
+		}
 		s.config.Gate.RefuseSignIn(ctx, gate.SignIn{Target: g.start.Database, Client: g.address, Method: subject.Method, Claimed: subject.ID}, refusal)
 		g.sayFatal(&startup.Fault{SQLSTATE: "3D000", Message: refusal.Message, Hint: refusal.Hint})
 		return
@@ -173,11 +176,15 @@ func (s *session) finish(err error) {
 		s.sayGoodbye(err)
 	}
 	if cause != nil {
-		level := slog.LevelInfo
-		if _, ok := errors.AsType[*access.Refusal](cause); !ok {
+		level, told := slog.LevelInfo, []any{"session", s.gate.ID(), "error", cause}
+		refusal, ok := errors.AsType[*access.Refusal](cause)
+		switch {
+		case !ok:
 			level = slog.LevelWarn
+		case refusal.Err != nil: // the client was not told; the operator is
+			level, told = slog.LevelWarn, append(told, "cause", refusal.Err)
 		}
-		s.log.Log(context.Background(), level, "session ended", "session", s.gate.ID(), "error", cause)
+		s.log.Log(context.Background(), level, "session ended", told...)
 	}
 	if s.key != nil {
 		s.server.keys.remove(s)

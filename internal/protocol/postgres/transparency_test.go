@@ -25,8 +25,9 @@ func msg(kind byte, body ...string) string {
 	}
 	return string(wire.End(b, at))
 }
-func z(s string) string                 { return s + "\x00" }
-func i16(n int) string                  { return string(binary.BigEndian.AppendUint16(nil, uint16(n))) }
+func z(s string) string { return s + "\x00" }
+func i16(n int) string { return string(binary.BigEndian.AppendUint16(nil, uint16(n))) }
+
 func i32(n int) string                  { return string(binary.BigEndian.AppendUint32(nil, uint32(n))) }
 func query(t string) string             { return msg(wire.Query, z(t)) }
 func syncing() string                   { return msg(wire.Sync) }
@@ -172,11 +173,13 @@ func TestTheGatewayIsTransparent(t *testing.T) {
 		"copy in, failed":   {ready(1, query("create table cf (a int)")), {query("copy cf from stdin"), wire.CopyInResponse, 1}, ready(1, msg(wire.CopyData, "1\n"), msg(wire.CopyFail, z("changed my mind"))), ready(1, query("select a+0 from cf"))},
 		"copy in, bad data": {ready(1, query("create table cb (a int)")), {query("copy cb from stdin"), wire.CopyInResponse, 1}, ready(1, msg(wire.CopyData, "x\n"), msg(wire.CopyData, "2\n"), msg(wire.CopyDone)), ready(1, query("select a+0 from cb"))},
 		"copy in, extended": {
-			ready(1, query("create table cx (a int)")), {parse("", "copy cx from stdin") + bind("", "", false) + describe("P", "") + execute("", 0) + syncing(), wire.CopyInResponse, 1},
+			ready(1, query("create table cx (a int)")),
+			{parse("", "copy cx from stdin") + bind("", "", false) + describe("P", "") + execute("", 0) + syncing(), wire.CopyInResponse, 1},
 			ready(1, msg(wire.CopyData, "1\n"), msg(wire.CopyDone), syncing()), ready(1, query("select a+0 from cx")),
 		},
 		"copy in, extended, bad": {
-			ready(1, query("create table cy (a int)")), {parse("", "copy cy from stdin") + bind("", "", false) + execute("", 0) + syncing(), wire.CopyInResponse, 1},
+			ready(1, query("create table cy (a int)")),
+			{parse("", "copy cy from stdin") + bind("", "", false) + execute("", 0) + syncing(), wire.CopyInResponse, 1},
 			ready(1, msg(wire.CopyData, "x\n"), msg(wire.CopyDone), syncing()), ready(1, query("select a+0 from cy")),
 		},
 		"copy data astray": {ready(1, msg(wire.CopyData, "1\n"), msg(wire.CopyDone), query("select 1"))},

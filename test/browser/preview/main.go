@@ -53,10 +53,22 @@ func run(ctx context.Context, address, shots, only, looks, who string) error {
 const session = "0n3zk8v1t5bq2mxy4c"
 
 var pages = []struct{ name, path string }{
-	{"overview", "/"}, {"requests", "/requests"}, {"requests-all", "/requests?view=all"}, {"request", "/requests/7F3K-92QX"}, {"request-two", "/requests/M4TD-08ZR"},
-	{"request-attack", "/requests/XSS0-0001"}, {"request-over", "/requests/D2PA-66KM"}, {"sessions", "/sessions"}, {"session", "/sessions/" + session},
-	{"replay", "/sessions/" + session + "/replay"}, {"log", "/log"}, {"record", "/log/4"}, {"identities", "/identities"},
-	{"policy", "/policy?subject=corp:ana&groups=Vector-Read&action=upsert&on=products/public/items"}, {"targets", "/targets"}, {"fault", "/nowhere"},
+	{"overview", "/"},
+	{"requests", "/requests"},
+	{"requests-all", "/requests?view=all"},
+	{"request", "/requests/7F3K-92QX"},
+	{"request-two", "/requests/M4TD-08ZR"},
+	{"request-attack", "/requests/XSS0-0001"},
+	{"request-over", "/requests/D2PA-66KM"},
+	{"sessions", "/sessions"},
+	{"session", "/sessions/" + session},
+	{"replay", "/sessions/" + session + "/replay"},
+	{"log", "/log"},
+	{"record", "/log/4"},
+	{"identities", "/identities"},
+	{"policy", "/policy?subject=corp:ana&groups=Vector-Read&action=upsert&on=products/public/items"},
+	{"targets", "/targets"},
+	{"fault", "/nowhere"},
 }
 
 func pictures(ctx context.Context, s *stage.Stage, dir, only, looks, who string) error {

@@ -53,7 +53,7 @@ func (a *analysis) alterCommand(rel *Relation, c *pg.AlterTableCmd) {
 	case pg.AlterTableType_AT_AlterColumnType:
 		if def := c.Def.GetColumnDef(); def != nil {
 			col := a.targetColumn(rel, c.Name)
-			a.typeName(def.TypeName, path)
+			a.typeName(def.TypeName, a.cat.path)
 			// The values themselves are converted, which may print one of them in an error; errors are redacted.
 			_ = col
 		}
@@ -77,12 +77,12 @@ func (a *analysis) alterCommand(rel *Relation, c *pg.AlterTableCmd) {
 func (a *analysis) relationScope(rel *Relation) *scope {
 	r := &read{rel: rel}
 	it := &item{name: rel.name, relation: rel, read: r, columns: a.baseColumns(rel, r), named: true, visible: true}
-	return &scope{path: path, items: []*item{it}, query: &query{limit: access.Unbounded}}
+	return &scope{path: a.cat.path, items: []*item{it}, query: &query{limit: access.Unbounded}}
 }
 
 // index notes an access to the table of an index.
 func (a *analysis) index(schema, index string, act access.Action) {
-	for _, s := range path {
+	for _, s := range a.cat.path {
 		if schema != "" {
 			s = schema
 		}

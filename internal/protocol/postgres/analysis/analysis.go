@@ -85,11 +85,7 @@ func (a *analysis) flow(v value, target *Column, into string) {
 	}
 }
 
-// statement analyses one statement of a text.
-func (a *Analyzer) statement(raw *pg.RawStmt, text string, cat *Catalog) *Statement {
-	return analyse(raw.Stmt, part(text, raw), cat)
-}
-
+// analyse says what one statement of a text means.
 func analyse(node *pg.Node, text string, cat *Catalog) *Statement {
 	st := &Statement{Text: text, RowCap: access.Unbounded}
 	an := newAnalysis(cat, st)

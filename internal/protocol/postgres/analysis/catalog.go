@@ -8,8 +8,8 @@ import (
 	"github.com/vecgate/vecgate/internal/access"
 )
 
-// SearchPath is the search_path that every analysed session must have: the names in a text are resolved through it.
-// pg_temp is named, and last, so that a temporary table cannot stand in front of another.
+// SearchPath is the search_path that an analysed session has unless its target is configured otherwise. pg_temp is named,
+// and last, so that a temporary table cannot stand in front of another.
 const SearchPath = "public, pg_temp"
 
 // Catalog is an immutable snapshot of what is defined in one database.
@@ -21,7 +21,7 @@ type Catalog struct {
 	Creatable []string
 
 	database   string
-	role       string
+	path       []string // the schemas in which clients' texts look for names, as the loading connection's search_path has them
 	relations  map[name]*Relation
 	byOID      map[uint32]*Relation
 	indexes    map[name]*Relation // index -> its table
@@ -31,15 +31,12 @@ type Catalog struct {
 	typeOID    map[uint32]*dataType
 	schemas    map[string]bool
 	extensions map[string]bool
-	casts      map[uint32]bool // target types with a cast by code that is not known
-	vectors    string          // schema of the extension vector, "" when it is not there
+	hooked     bool   // event triggers run when something is defined
+	vectors    string // schema of the extension vector, "" when it is not there
 }
 
 // name is a schema-qualified name.
 type name struct{ schema, name string }
-
-// path is the search path of clients' texts.
-var path = []string{"pg_catalog", "public"}
 
 // viewPath is the search path for definitions that the server printed: it qualifies all names but pg_catalog's.
 var viewPath = []string{"pg_catalog"}
@@ -62,6 +59,7 @@ type Relation struct {
 	roots     []*Relation           // the topmost ancestors; the relation itself when it has none
 	family    []*Relation           // ancestors and descendants
 	view      *pg.SelectStmt        // definition of a view or materialized view
+	speaks    bool                  // code stands on it (triggers, checks, policies …) that may say anything in notices and errors
 }
 
 func (r *Relation) isView() bool { return r.kind == 'v' || r.kind == 'm' }
@@ -99,6 +97,7 @@ type dataType struct {
 	kind   byte // pg_type.typtype
 	elem   uint32
 	base   uint32 // of a domain
+	code   bool   // making a value of it runs code that is not known: a domain's check, a cast
 }
 
 // relation finds a relation by its name as the server would.
@@ -137,6 +136,23 @@ func (c *Catalog) sent(oid uint32) uint32 {
 		oid = t.base
 	}
 	return 0
+}
+
+// creation is the schema in which an unqualified name is made.
+func (c *Catalog) creation() string {
+	for _, s := range c.path {
+		if s != "pg_catalog" {
+			return s
+		}
+	}
+	return ""
+}
+
+// RunsCode reports whether making a value of the type runs code that is not known, such as the check of a domain. A
+// parameter that a client declares to be of such a type runs it when it is bound.
+func (c *Catalog) RunsCode(oid uint32) bool {
+	t := c.typeOID[oid]
+	return t != nil && t.code
 }
 
 // sources are the column and all other names of its value.

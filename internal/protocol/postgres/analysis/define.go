@@ -12,6 +12,7 @@ import (
 func (a *analysis) define(node *pg.Node) {
 	st := a.st
 	st.Kind, st.ChangesCatalog = DDL, true
+	st.hooked = a.cat.hooked
 	switch n := node.GetNode().(type) {
 	case *pg.Node_CreateStmt:
 		a.createTable(n.CreateStmt)
@@ -136,9 +137,11 @@ func (a *analysis) define(node *pg.Node) {
 	case *pg.Node_CallStmt:
 		st.Kind = Code
 		fn := n.CallStmt.Funccall
+		q := &query{limit: access.Unbounded}
 		for _, arg := range fn.GetArgs() {
-			a.flow(a.expr(arg, &scope{path: path, query: &query{}}), nil, "the arguments of a procedure")
+			a.flow(a.expr(arg, &scope{path: a.cat.path, query: q}), nil, "the arguments of a procedure")
 		}
+		a.settle(q, demand{limit: access.Unbounded})
 		a.on(access.CodeExec, a.schemaOf(fn.GetFuncname()), last(fn.GetFuncname()))
 		a.opaque("it calls the procedure %s, and what that does is not known", last(fn.GetFuncname()))
 	case *pg.Node_CreateFunctionStmt, *pg.Node_AlterFunctionStmt, *pg.Node_CreateTrigStmt, *pg.Node_CreateEventTrigStmt, *pg.Node_AlterEventTrigStmt,
@@ -178,8 +181,10 @@ func (a *analysis) define(node *pg.Node) {
 		}
 	case *pg.Node_RefreshMatViewStmt:
 		st.Kind, st.ChangesCatalog = Maintain, false
-		a.add(access.Access{Action: access.Update, Resource: a.relation(n.RefreshMatViewStmt.Relation, path).Resource,
-			Attributes: access.Attributes{Points: access.Unbounded}})
+		a.add(access.Access{
+			Action: access.Update, Resource: a.relation(n.RefreshMatViewStmt.Relation, a.cat.path).Resource,
+			Attributes: access.Attributes{Points: access.Unbounded},
+		})
 	default:
 		st.Kind, st.ChangesCatalog = Unknown, false
 		a.unclear("a statement of the kind %s", strings.TrimSuffix(kindOf(node), "Stmt"))
@@ -202,7 +207,7 @@ func (a *analysis) schemaOf(names []*pg.Node) string {
 	if len(names) > 1 {
 		return names[len(names)-2].GetString_().GetSval()
 	}
-	return "public"
+	return a.cat.creation()
 }
 
 func last(names []*pg.Node) string {
@@ -219,12 +224,12 @@ func (a *analysis) creationSchema(v *pg.RangeVar) string {
 	case v.GetRelpersistence() == "t":
 		return "pg_temp"
 	}
-	return "public"
+	return a.cat.creation()
 }
 
 // named finds the relation of a statement and notes the access on it.
 func (a *analysis) named(v *pg.RangeVar, act access.Action) *Relation {
-	rel := a.relation(v, path)
+	rel := a.relation(v, a.cat.path)
 	a.touch(rel)
 	a.write(rel, act, access.Attributes{})
 	return rel
@@ -232,7 +237,7 @@ func (a *analysis) named(v *pg.RangeVar, act access.Action) *Relation {
 
 // maybe finds a relation that need not exist.
 func (a *analysis) maybe(v *pg.RangeVar) *Relation {
-	return a.cat.relation(v.GetSchemaname(), v.GetRelname(), path)
+	return a.cat.relation(v.GetSchemaname(), v.GetRelname(), a.cat.path)
 }
 
 // move is named, but for IF EXISTS.
@@ -264,19 +269,9 @@ func (a *analysis) definition(rel *Relation, node *pg.Node) {
 	r := &read{rel: rel}
 	it := &item{name: rel.name, relation: rel, read: r, columns: a.baseColumns(rel, r), named: true, visible: true}
 	q := &query{limit: access.Unbounded}
-	v := a.expr(node, &scope{path: path, items: []*item{it}, query: q})
+	v := a.expr(node, &scope{path: a.cat.path, items: []*item{it}, query: q})
 	a.settle(q, demand{limit: access.Unbounded})
 	a.flow(v, nil, "a definition on "+rel.schema+"."+rel.name)
-}
-
-// alone analyses an expression that has no columns.
-func (a *analysis) alone(node *pg.Node) {
-	if node == nil || node.Node == nil {
-		return
-	}
-	q := &query{limit: access.Unbounded}
-	a.flow(a.expr(node, &scope{path: path, query: q}), nil, "a definition")
-	a.settle(q, demand{limit: access.Unbounded})
 }
 
 func (a *analysis) createTable(s *pg.CreateStmt) {
@@ -291,7 +286,7 @@ func (a *analysis) createTable(s *pg.CreateStmt) {
 	}
 	// Expressions of a table in the making name its own columns, which hold nothing yet.
 	q := &query{limit: access.Unbounded}
-	own := &scope{path: path, query: q, items: []*item{{name: s.Relation.GetRelname(), named: true, visible: true, unsure: true}}}
+	own := &scope{path: a.cat.path, query: q, items: []*item{{name: s.Relation.GetRelname(), named: true, visible: true, unsure: true}}}
 	for _, el := range s.TableElts {
 		switch e := el.GetNode().(type) {
 		case *pg.Node_ColumnDef:
@@ -299,7 +294,7 @@ func (a *analysis) createTable(s *pg.CreateStmt) {
 		case *pg.Node_Constraint:
 			a.constraint(e.Constraint, own)
 		case *pg.Node_TableLikeClause:
-			a.relation(e.TableLikeClause.Relation, path)
+			a.relation(e.TableLikeClause.Relation, a.cat.path)
 		default:
 			a.unclear("CREATE TABLE holds %s", kindOf(el))
 		}
@@ -317,7 +312,7 @@ func (a *analysis) createTable(s *pg.CreateStmt) {
 
 func (a *analysis) columnDef(c *pg.ColumnDef, sc *scope) {
 	if c.TypeName != nil && !serial(c.TypeName) {
-		a.typeName(c.TypeName, path)
+		a.typeName(c.TypeName, a.cat.path)
 	}
 	for _, node := range c.Constraints {
 		a.constraint(node.GetConstraint(), sc)
@@ -364,12 +359,12 @@ func (a *analysis) createAs(source *pg.Node, to *pg.IntoClause, what string) {
 	a.st.Kind, a.st.ChangesCatalog = DDL, true
 	a.into = true
 	a.on(access.SchemaCreate, a.creationSchema(to.GetRel()), to.GetRel().GetRelname())
-	root := &scope{path: path}
+	root := &scope{path: a.cat.path}
 	sel := source.GetSelectStmt()
 	if sel == nil {
 		a.unclear("CREATE %s AS holds %s", what, kindOf(source))
 	}
-	q := a.selectStmt(sel, root, path)
+	q := a.selectStmt(sel, root, a.cat.path)
 	for _, c := range q.columns {
 		a.flow(c.v, nil, a.creationSchema(to.GetRel())+"."+to.GetRel().GetRelname()+"."+c.name)
 	}
@@ -389,7 +384,7 @@ func (a *analysis) createView(s *pg.ViewStmt) {
 	if sel == nil {
 		a.unclear("CREATE VIEW holds %s", kindOf(s.Query))
 	}
-	q := a.selectStmt(sel, &scope{path: path}, path)
+	q := a.selectStmt(sel, &scope{path: a.cat.path}, a.cat.path)
 	for _, c := range q.columns {
 		a.flow(c.v, nil, schema+"."+s.View.GetRelname()+"."+c.name)
 	}
@@ -416,7 +411,7 @@ func (a *analysis) createIndex(s *pg.IndexStmt) {
 }
 
 func (a *analysis) rowPolicy(v *pg.RangeVar, exprs ...*pg.Node) {
-	rel := a.relation(v, path)
+	rel := a.relation(v, a.cat.path)
 	a.touch(rel)
 	for _, e := range exprs {
 		a.definition(rel, e)

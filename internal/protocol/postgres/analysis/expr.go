@@ -154,7 +154,7 @@ func (a *analysis) columnRef(names []string, sc *scope) value {
 			return v
 		}
 		if it := a.findItem(sc, "", names[0]); it != nil {
-			if it.relation == nil && len(it.columns) == 1 && !it.unsure {
+			if it.scalar && len(it.columns) == 1 {
 				// A function that returns a scalar: its row is its value.
 				v := it.columns[0].v
 				v.variable = true
@@ -182,7 +182,7 @@ func (a *analysis) attribute(v value, n string, sc *scope) value {
 			return f.v
 		}
 	}
-	if !a.callable(nil, n, sc) {
+	if !a.callable(n, sc) {
 		a.missing("42703", "column %q does not exist", n)
 	}
 	return a.apply("", n, []value{v}, sc)
@@ -220,9 +220,6 @@ func (a *analysis) indirection(arg *pg.Node, steps []*pg.Node, sc *scope) value 
 // cast is a value in another type; to its own type it stays what it is.
 func (a *analysis) cast(v value, t *pg.TypeName, sc *scope) value {
 	dt, array := a.typeName(t, sc.path)
-	if dt != nil && a.cat.casts[dt.oid] {
-		a.opaque("a cast to %s calls code that is not known", dt.name.name)
-	}
 	if dt != nil && !array && v.copy != nil && v.copy.TypeOID == dt.oid && len(t.Typmods) == 0 {
 		return v
 	}
@@ -252,6 +249,9 @@ func (a *analysis) typeName(t *pg.TypeName, path []string) (*dataType, bool) {
 	dt := a.cat.typeNamed(schema, n, path)
 	if dt == nil {
 		a.missing("42704", "type %q does not exist", strings.Join(names, "."))
+	}
+	if dt.code {
+		a.code(dt.name.schema, dt.name.name)
 	}
 	for _, mod := range t.Typmods {
 		if mod.GetAConst() == nil {
@@ -354,7 +354,7 @@ func (a *analysis) operatorCalled(schema, op string, sc *scope) {
 		if o.trusted || schema != "" && schema != o.schema || schema == "" && !contains(sc.path, o.schema) {
 			continue
 		}
-		a.opaque("the operator %s may call %s.%s", op, o.function.schema, o.function.name)
+		a.code(o.function.schema, o.function.name)
 	}
 }
 
@@ -388,8 +388,11 @@ func (a *analysis) sublink(s *pg.SubLink, sc *scope) value {
 	case pg.SubLinkType_EXISTS_SUBLINK:
 		return value{variable: true, reads: reads}
 	case pg.SubLinkType_EXPR_SUBLINK:
-		if len(q.columns) == 0 {
-			return value{variable: true, reads: reads}
+		if len(q.columns) != 1 {
+			// A row: (a, b) = (SELECT x, y), SET (a, b) = (SELECT x, y).
+			v := derivedFields(q.columns)
+			v.reads = reads
+			return v
 		}
 		v := q.columns[0].v
 		v.variable, v.origin, v.distanceOrigin = true, nil, nil

@@ -35,7 +35,7 @@ func (a *analysis) fromItem(node *pg.Node, sc *scope) []*item {
 		items := a.fromItem(s.Relation, sc)
 		method := a.names(s.Method)
 		if m := method[len(method)-1]; m != "bernoulli" && m != "system" {
-			a.opaque("the sampling method %q is not known", m)
+			a.code(a.schemaOf(s.Method), m)
 		}
 		for _, arg := range append(s.Args, s.Repeatable) {
 			if arg != nil {

@@ -13,8 +13,10 @@ var (
 	meta = set(metaNames)
 
 	// trustedExtensions hold functions that only compute, but for the names in untrustedNames.
-	trustedExtensions = map[string]bool{"vector": true, "pg_trgm": true, "citext": true, "unaccent": true, "fuzzystrmatch": true,
-		"uuid-ossp": true, "hstore": true, "ltree": true, "intarray": true, "cube": true, "btree_gin": true, "btree_gist": true}
+	trustedExtensions = map[string]bool{
+		"vector": true, "pg_trgm": true, "citext": true, "unaccent": true, "fuzzystrmatch": true,
+		"uuid-ossp": true, "hstore": true, "ltree": true, "intarray": true, "cube": true, "btree_gin": true, "btree_gist": true,
+	}
 	untrustedNames = set("set_limit")
 
 	// reducing are the aggregates that make one value of many; any other may keep every one of them.
@@ -77,7 +79,7 @@ func (a *analysis) call(f *pg.FuncCall, sc *scope) value {
 		a.aggregate(sc, a.keepsAll(fn, f), fn == "count" && len(f.Args) <= 1)
 	}
 	// email(p) is p.email when there is no such function.
-	if len(vs) == 1 && len(names) == 1 && vs[0].fields != nil && !a.callable(nil, fn, sc) {
+	if len(vs) == 1 && len(names) == 1 && vs[0].fields != nil && !a.callable(fn, sc) {
 		for _, fld := range vs[0].fields {
 			if fld.name == fn {
 				return derived(vs[0])
@@ -133,7 +135,7 @@ func (a *analysis) aggregate(sc *scope, keeps, counts bool) {
 }
 
 // callable reports whether any function of the name could be called here.
-func (a *analysis) callable(_ []value, fn string, sc *scope) bool {
+func (a *analysis) callable(fn string, sc *scope) bool {
 	if contains(sc.path, "pg_catalog") && (pure[fn] || meta[fn]) {
 		return true
 	}
@@ -208,7 +210,8 @@ func (a *analysis) apply(schema, fn string, vs []value, sc *scope) value {
 // volatileNames are the pure functions whose value changes without an argument that does.
 var volatileNames = set("random random_normal gen_random_uuid uuidv4 uuidv7 clock_timestamp timeofday array_sample array_shuffle generate_series unnest")
 
-// code notes a call of a function that could do anything.
+// code notes a call of a function, or a use of a type, that could do anything. It asks for a right of its own, so that
+// there is a decision about it also where nothing else is touched.
 func (a *analysis) code(schema, fn string) {
 	a.add(access.Access{Action: access.CodeExec, Resource: access.Resource{Target: a.cat.Target, Namespace: schema, Collection: fn}})
 	a.opaque("it calls %s.%s, and what that does and returns is not known", schema, fn)
@@ -350,6 +353,7 @@ func (a *analysis) rangeFunction(f *pg.RangeFunction, sc *scope) *item {
 	if it.unsure {
 		it.columns = nil
 	}
+	it.scalar = len(it.columns) == 1 && len(f.Functions) == 1 && !f.Ordinality && len(f.Coldeflist) == 0
 	if len(f.Functions) > 1 {
 		it.name = "" // ROWS FROM without alias has no name that can be used
 		it.named = f.Alias != nil

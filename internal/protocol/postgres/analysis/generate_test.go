@@ -45,7 +45,11 @@ func (g *generator) query(depth, n int, outer []source) string {
 	if depth > 0 && g.chance(15) {
 		name := g.name("w")
 		columns := []string{"p", "q"}
-		fmt.Fprintf(&b, "WITH %s (p, q) AS (%s) ", name, g.query(depth-1, 2, outer))
+		if g.chance(30) {
+			fmt.Fprintf(&b, "WITH RECURSIVE %s (p, q) AS (%s UNION SELECT q, p || 'r' FROM %s WHERE length(p) < 6) ", name, g.query(depth-1, 2, outer), name)
+		} else {
+			fmt.Fprintf(&b, "WITH %s (p, q) AS %s(%s) ", name, g.pick("", "MATERIALIZED "), g.query(depth-1, 2, outer))
+		}
 		g.ctes = append(g.ctes[:len(g.ctes):len(g.ctes)], source{name, columns})
 	}
 	defer func() { g.ctes = kept }()
@@ -102,7 +106,7 @@ func (g *generator) query(depth, n int, outer []source) string {
 		fmt.Fprintf(&b, " WHERE %s", g.condition(depth, visible))
 	}
 	if grouped {
-		fmt.Fprintf(&b, " GROUP BY %s", g.pick(strings.Join(keys, ", "), "1"))
+		fmt.Fprintf(&b, " GROUP BY %s", g.pick(strings.Join(keys, ", "), "1", "GROUPING SETS (("+keys[0]+"), ())", "ROLLUP ("+keys[0]+")"))
 		if g.chance(20) {
 			fmt.Fprintf(&b, " HAVING %s IS NOT NULL", g.aggregate(depth, visible))
 		}
@@ -152,7 +156,17 @@ func (g *generator) from(depth int, left []source) (string, []source) {
 	lt, ls := g.from(depth-1, left)
 	rt, rs := g.from(depth-1, append(ls[:len(ls):len(ls)], left...))
 	both := append(ls[:len(ls):len(ls)], rs...)
-	switch g.r.IntN(4) {
+	switch g.r.IntN(6) {
+	case 4:
+		a := g.name("j")
+		return fmt.Sprintf("%s JOIN %s USING (id) AS %s", lt, rt, a), append(both, source{a, []string{"id"}})
+	case 5:
+		a := g.name("a")
+		var columns []string
+		for _, s := range both {
+			columns = append(columns, s.columns...)
+		}
+		return fmt.Sprintf("(%s CROSS JOIN %s) AS %s", lt, rt, a), []source{{a, columns}}
 	case 0:
 		return fmt.Sprintf("%s NATURAL %s JOIN %s", lt, g.pick("", "LEFT", "FULL"), rt), both
 	case 1:
@@ -181,7 +195,33 @@ func (g *generator) expr(depth int, scope []source) string {
 	}
 	e := func() string { return g.expr(depth-1, scope) }
 	s := scope[g.r.IntN(len(scope))]
-	switch g.r.IntN(17) {
+	switch g.r.IntN(30) {
+	case 17:
+		return fmt.Sprintf("(%s)::text COLLATE \"C\"", e())
+	case 18:
+		return fmt.Sprintf("jsonb_build_object('k', %s)->>'k'", e())
+	case 19:
+		return fmt.Sprintf("(ROW(1, (%s)::text)).f2", e())
+	case 20:
+		return fmt.Sprintf("unnest(ARRAY[(%s)::text, 'z'])", e())
+	case 21:
+		return fmt.Sprintf("num_nulls(%s, %s)", e(), e())
+	case 22:
+		return fmt.Sprintf("((%s) IS DISTINCT FROM (%s))::text", e(), e())
+	case 23:
+		return fmt.Sprintf("nullif((%s)::text, (%s)::text)", e(), e())
+	case 24:
+		return fmt.Sprintf("format('%%s-%%s', %s, %s)", e(), e())
+	case 25:
+		return fmt.Sprintf("array_agg((%s)::text) OVER (ORDER BY 1 ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)", e())
+	case 26:
+		return fmt.Sprintf("first_value(%s) OVER (ORDER BY %s)", e(), e())
+	case 27:
+		return fmt.Sprintf("(SELECT x.%s FROM (SELECT %s.*) AS x)", s.columns[g.r.IntN(len(s.columns))], s.name)
+	case 28:
+		return fmt.Sprintf("(SELECT %s)", e())
+	case 29:
+		return fmt.Sprintf("string_to_array((%s)::text, 'a')", e())
 	case 0:
 		return fmt.Sprintf("upper((%s)::text)", e())
 	case 1:
@@ -226,7 +266,11 @@ func (g *generator) aggregate(depth int, scope []source) string {
 
 func (g *generator) condition(depth int, scope []source) string {
 	e := g.expr(depth-1, scope)
-	switch g.r.IntN(5) {
+	switch g.r.IntN(7) {
+	case 5:
+		return fmt.Sprintf("(%s) IN (%s)", "('x', ("+e+")::text)", g.query(depth-1, 2, nil))
+	case 6:
+		return fmt.Sprintf("(('x')::text, (%s)::text) = (SELECT 'x'::text, min((%s)::text) FROM people AS z)", e, g.expr(depth-2, append([]source{{"z", tables[0].columns}}, scope...)))
 	case 0:
 		return fmt.Sprintf("(%s)::text < 'm'", e)
 	case 1:

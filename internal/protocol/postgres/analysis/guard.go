@@ -14,8 +14,10 @@ import (
 // with the parser exactly, or it would take code for a literal; elsewhere it may count too much, never too little.
 func (a *Analyzer) guard(text string) *Fault {
 	if len(text) > a.opts.MaxText {
-		return &Fault{SQLSTATE: "54000", Message: fmt.Sprintf("the statement has %d bytes, more than the %d that the gateway reads", len(text), a.opts.MaxText),
-			Hint: "Send it in parts, or use COPY FROM STDIN."}
+		return &Fault{
+			SQLSTATE: "54000", Message: fmt.Sprintf("the statement has %d bytes, more than the %d that the gateway reads", len(text), a.opts.MaxText),
+			Hint: "Send it in parts, or use COPY FROM STDIN.",
+		}
 	}
 	if !utf8.ValidString(text) {
 		return &Fault{SQLSTATE: "22021", Message: "the statement is not valid UTF-8"}
@@ -29,8 +31,10 @@ func (a *Analyzer) guard(text string) *Fault {
 	case m.statements > a.opts.MaxStatements:
 		return &Fault{SQLSTATE: "54001", Message: fmt.Sprintf("the text has more than %d statements", a.opts.MaxStatements), Hint: "Send it in parts."}
 	case m.tooDeep:
-		return &Fault{SQLSTATE: "54001", Message: "the statement nests or chains its expressions further than the gateway reads",
-			Hint: "Split it, or write long chains of OR as = ANY (array)."}
+		return &Fault{
+			SQLSTATE: "54001", Message: "the statement nests or chains its expressions further than the gateway reads",
+			Hint: "Split it, or write long chains of OR as = ANY (array).",
+		}
 	case m.tokens > a.opts.MaxTokens:
 		return &Fault{SQLSTATE: "54001", Message: fmt.Sprintf("the statement has more than %d words and signs", a.opts.MaxTokens), Hint: "Send it in parts."}
 	}

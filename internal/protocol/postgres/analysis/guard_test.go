@@ -95,8 +95,10 @@ func TestGuardAllocatesNothing(t *testing.T) {
 // FuzzGuard parses, in a process of its own, what the guard lets pass: a crash of the parser is a text that the guard
 // should have refused.
 func FuzzGuard(f *testing.F) {
-	for _, piece := range []string{"+1", "+/*,*/1", " IS NOT DOCUMENT BETWEEN 1 AND 2", " JOIN a USING (x,y)", " UNION SELECT 1,2", "::int", "[1]",
-		"xe'\\' +", "$a$ ' $a$+1", "e'a'\n'\\' '+1", "/* /* */ ' */+1", "--'\n+1", ")+1", ",a+1", " COLLATE x", " AT TIME ZONE 'x'", ".a", " IS JSON"} {
+	for _, piece := range []string{
+		"+1", "+/*,*/1", " IS NOT DOCUMENT BETWEEN 1 AND 2", " JOIN a USING (x,y)", " UNION SELECT 1,2", "::int", "[1]",
+		"xe'\\' +", "$a$ ' $a$+1", "e'a'\n'\\' '+1", "/* /* */ ' */+1", "--'\n+1", ")+1", ",a+1", " COLLATE x", " AT TIME ZONE 'x'", ".a", " IS JSON",
+	} {
 		f.Add("SELECT 1"+piece, 3000)
 	}
 	a := New(Options{})

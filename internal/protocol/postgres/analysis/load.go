@@ -19,28 +19,43 @@ func LoadCatalog(ctx context.Context, conn *pgx.Conn, target string) (*Catalog, 
 		return nil, fmt.Errorf("begin reading the catalog: %w", err)
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
+	// Every session of the target has the search_path that this connection has.
+	var path []string
+	if err := tx.QueryRow(ctx, "SELECT array(SELECT s::text FROM unnest(current_schemas(true)) s WHERE s !~ '^pg_temp')").Scan(&path); err != nil {
+		return nil, fmt.Errorf("read the search path: %w", err)
+	}
 	// With nothing in the path, what the server prints has every name outside of pg_catalog qualified.
 	if _, err := tx.Exec(ctx, "SET LOCAL search_path = ''"); err != nil {
 		return nil, fmt.Errorf("pin the search path: %w", err)
 	}
 	l := &loader{ctx: ctx, tx: tx, digest: sha256.New(), cat: &Catalog{
-		Target: target, relations: map[name]*Relation{}, byOID: map[uint32]*Relation{}, indexes: map[name]*Relation{},
+		Target: target, path: path, relations: map[name]*Relation{}, byOID: map[uint32]*Relation{}, indexes: map[name]*Relation{},
 		functions: map[string][]function{}, operators: map[string][]operator{}, types: map[name]*dataType{},
-		typeOID: map[uint32]*dataType{}, schemas: map[string]bool{}, extensions: map[string]bool{}, casts: map[uint32]bool{},
+		typeOID: map[uint32]*dataType{}, schemas: map[string]bool{}, extensions: map[string]bool{},
 	}, generated: map[*Relation]map[*Column]string{}, views: map[*Relation]string{}, parents: map[*Relation][]*Relation{}, children: map[*Relation][]*Relation{}}
 	for _, step := range []struct {
 		what string
 		do   func() error
 	}{
-		{"the database", l.database}, {"schemas", l.schemas}, {"extensions", l.extensions}, {"types", l.types},
-		{"relations", l.relations}, {"columns", l.columns}, {"inheritance", l.inheritance}, {"keys", l.keys},
-		{"functions", l.functions}, {"operators", l.operators}, {"casts", l.casts},
+		{"the database", l.database},
+		{"schemas", l.schemas},
+		{"extensions", l.extensions},
+		{"types", l.types},
+		{"relations", l.relations},
+		{"columns", l.columns},
+		{"inheritance", l.inheritance},
+		{"keys", l.keys},
+		{"functions", l.functions},
+		{"operators", l.operators},
+		{"casts", l.casts},
+		{"code", l.code},
 	} {
 		if err := step.do(); err != nil {
 			return nil, fmt.Errorf("read %s of the catalog: %w", step.what, err)
 		}
 	}
 	l.finish()
+	fmt.Fprintf(l.digest, "%q", path)
 	l.cat.Epoch = binary.BigEndian.Uint64(l.digest.Sum(nil)) | 1
 	return l.cat, nil
 }
@@ -85,7 +100,7 @@ func (l *loader) rows(query string, dest []any, each func()) error {
 }
 
 func (l *loader) database() error {
-	return l.rows("SELECT current_database()::text, current_user::text", []any{&l.cat.database, &l.cat.role}, func() {})
+	return l.rows("SELECT current_database()::text", []any{&l.cat.database}, func() {})
 }
 
 func (l *loader) schemas() error {
@@ -153,8 +168,10 @@ func (l *loader) relations() error {
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_(toast|temp_)' ORDER BY 1`,
 		[]any{&oid, &schema, &rel, &kind, &rowType, &rules, &definition}, func() {
-			r := &Relation{OID: oid, Resource: access.Resource{Target: l.cat.Target, Namespace: schema, Collection: rel}, kind: kind[0],
-				schema: schema, name: rel, rowType: rowType, system: schema == "pg_catalog" || schema == "information_schema"}
+			r := &Relation{
+				OID: oid, Resource: access.Resource{Target: l.cat.Target, Namespace: schema, Collection: rel}, kind: kind[0],
+				schema: schema, name: rel, rowType: rowType, system: schema == "pg_catalog" || schema == "information_schema",
+			}
 			if rules && !r.system {
 				r.opaque = "rewrite rules stand on it"
 			}
@@ -252,8 +269,10 @@ func (l *loader) functions() error {
 		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 		WHERE n.nspname !~ '^pg_(toast|temp_)' AND p.prokind <> 'p' ORDER BY p.oid`,
 		[]any{&schema, &fn, &kind, &set, &args, &extension, &columns, &composite}, func() {
-			l.cat.functions[fn] = append(l.cat.functions[fn], function{schema: schema, extension: extension, aggregate: kind == "a",
-				columns: append([]string(nil), columns...), composite: composite, set: set, args: args})
+			l.cat.functions[fn] = append(l.cat.functions[fn], function{
+				schema: schema, extension: extension, aggregate: kind == "a",
+				columns: append([]string(nil), columns...), composite: composite, set: set, args: args,
+			})
 		})
 }
 
@@ -262,8 +281,10 @@ func (l *loader) operators() error {
 	return l.rows(`SELECT n.nspname::text, o.oprname::text, pn.nspname::text, p.proname::text, `+fmt.Sprintf(ofExtension, "pg_operator", "o.oid")+`
 		FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace JOIN pg_proc p ON p.oid = o.oprcode JOIN pg_namespace pn ON pn.oid = p.pronamespace
 		WHERE n.nspname <> 'pg_catalog' ORDER BY o.oid`, []any{&schema, &op, &fnSchema, &fn, &extension}, func() {
-		l.cat.operators[op] = append(l.cat.operators[op], operator{schema: schema, function: name{fnSchema, fn},
-			trusted: trustedExtensions[extension] || fnSchema == "pg_catalog" && pure[fn]})
+		l.cat.operators[op] = append(l.cat.operators[op], operator{
+			schema: schema, function: name{fnSchema, fn},
+			trusted: trustedExtensions[extension] || fnSchema == "pg_catalog" && pure[fn],
+		})
 	})
 }
 
@@ -273,8 +294,84 @@ func (l *loader) casts() error {
 	return l.rows(`SELECT c.casttarget, n.nspname::text, p.proname::text, `+fmt.Sprintf(ofExtension, "pg_cast", "c.oid")+`
 		FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc JOIN pg_namespace n ON n.oid = p.pronamespace
 		WHERE n.nspname <> 'pg_catalog' ORDER BY c.oid`, []any{&to, &schema, &fn, &extension}, func() {
-		if !trustedExtensions[extension] {
-			l.cat.casts[to] = true
+		if t := l.cat.typeOID[to]; t != nil && !trustedExtensions[extension] {
+			t.code = true
 		}
 	})
+}
+
+// code finds the types and relations on which functions of users stand. The server's own functions are in no dependency.
+func (l *loader) code() error {
+	var id uint32
+	err := l.rows(`SELECT DISTINCT c.contypid FROM pg_constraint c JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+		WHERE c.contypid <> 0 AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass) ORDER BY 1`, []any{&id}, func() {
+		if t := l.cat.typeOID[id]; t != nil {
+			t.code = true
+		}
+	})
+	if err != nil {
+		return err
+	}
+	var inside []struct{ whole, part uint32 }
+	var whole, part uint32
+	err = l.rows(`SELECT oid, typelem FROM pg_type WHERE typelem <> 0 UNION ALL SELECT oid, typbasetype FROM pg_type WHERE typbasetype <> 0
+		UNION ALL SELECT t.oid, a.atttypid FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+			WHERE t.typrelid <> 0 AND t.typnamespace <> 'pg_catalog'::regnamespace
+		UNION ALL SELECT rngtypid, rngsubtype FROM pg_range UNION ALL SELECT rngmultitypid, rngsubtype FROM pg_range ORDER BY 1, 2`,
+		[]any{&whole, &part}, func() { inside = append(inside, struct{ whole, part uint32 }{whole, part}) })
+	if err != nil {
+		return err
+	}
+	for again := true; again; {
+		again = false
+		for _, in := range inside {
+			w, p := l.cat.typeOID[in.whole], l.cat.typeOID[in.part]
+			if w != nil && p != nil && p.code && !w.code {
+				w.code, again = true, true
+			}
+		}
+	}
+	err = l.rows(`SELECT tgrelid FROM pg_trigger WHERE NOT tgisinternal
+		UNION SELECT polrelid FROM pg_policy
+		UNION SELECT a.adrelid FROM pg_attrdef a JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid WHERE d.refclassid = 'pg_proc'::regclass
+		UNION SELECT c.conrelid FROM pg_constraint c JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+			WHERE c.conrelid <> 0 AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+		UNION SELECT i.indrelid FROM pg_index i JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid WHERE d.refclassid = 'pg_proc'::regclass
+		ORDER BY 1`, []any{&id}, func() {
+		if r := l.cat.byOID[id]; r != nil {
+			r.speaks = true
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if err := l.rows("SELECT EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled <> 'D')", []any{&l.cat.hooked}, func() {}); err != nil {
+		return err
+	}
+	return l.cascades()
+}
+
+// cascades lets a relation speak when a change of it can reach one that does, over foreign keys.
+func (l *loader) cascades() error {
+	for _, r := range l.cat.byOID {
+		for _, c := range r.Columns {
+			r.speaks = r.speaks || l.cat.RunsCode(c.TypeOID)
+		}
+	}
+	var from, to uint32
+	var keys [][2]*Relation
+	err := l.rows("SELECT conrelid, confrelid FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2", []any{&from, &to}, func() {
+		if f, t := l.cat.byOID[from], l.cat.byOID[to]; f != nil && t != nil {
+			keys = append(keys, [2]*Relation{f, t})
+		}
+	})
+	for again := true; again; {
+		again = false
+		for _, k := range keys {
+			if k[0].speaks && !k[1].speaks {
+				k[1].speaks, again = true, true
+			}
+		}
+	}
+	return err
 }

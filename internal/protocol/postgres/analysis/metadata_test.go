@@ -20,9 +20,11 @@ func TestWhatPsqlAndPgDumpAskIsUnderstood(t *testing.T) {
 	server := postgrestest.Start(t)
 	a := New(Options{Target: "products"})
 
-	for _, command := range []string{`\d`, `\d+ customers`, `\d+ contact`, `\d items`, `\d events`, `\dt+`, `\di+`, `\dv+`, `\dm+`, `\ds`, `\df`, `\df lower`, `\dn+`,
+	for _, command := range []string{
+		`\d`, `\d+ customers`, `\d+ contact`, `\d items`, `\d events`, `\dt+`, `\di+`, `\dv+`, `\dm+`, `\ds`, `\df`, `\df lower`, `\dn+`,
 		`\l`, `\dx`, `\dx+ vector`, `\dT+`, `\do`, `\dC`, `\dp`, `\ddp`, `\dD`, `\dF`, `\dy`, `\dRp`, `\dA+`, `\db`, `\dO`, `\dL`, `\dc`, `\dP`, `\dX`, `\dconfig`, `\sv contact`,
-		`\dS pg_class`, `\det`, `\des`, `\dew`} {
+		`\dS pg_class`, `\det`, `\des`, `\dew`,
+	} {
 		before := logged(t, server, db)
 		run(t, server, "psql", "-X", "-q", "-c", command, db.App.String())
 		asked := logged(t, server, db)[len(before):]

@@ -35,8 +35,10 @@ func (s *Statement) Oblige(p *access.Protection) (*Treatment, *access.Refusal) {
 
 func (s *Statement) oblige(p *access.Protection) (*Treatment, *access.Refusal) {
 	if s.Unclear != "" {
-		return nil, &access.Refusal{Code: access.CodeUnclear, Message: "the statement could not be read: " + s.Unclear,
-			Hint: "Send it in a form that names its tables and columns plainly."}
+		return nil, &access.Refusal{
+			Code: access.CodeUnclear, Message: "the statement could not be read: " + s.Unclear,
+			Hint: "Send it in a form that names its tables and columns plainly.",
+		}
 	}
 	t := &Treatment{}
 	if s.ReturnsRows && s.Outputs != nil {
@@ -73,16 +75,20 @@ func refuse(c *Column, rule, sentence, hint string) *access.Refusal {
 	if c.Vector {
 		kind = "withheld"
 	}
-	return &access.Refusal{Code: access.CodeObligation, Rule: rule,
-		Message: fmt.Sprintf("column %q of %s is %s for you (rule %s) %s", c.Name, c.Resource, kind, rule, sentence), Hint: hint}
+	return &access.Refusal{
+		Code: access.CodeObligation, Rule: rule,
+		Message: fmt.Sprintf("column %q of %s is %s for you (rule %s) %s", c.Name, c.Resource, kind, rule, sentence), Hint: hint,
+	}
 }
 
 func (o *obliger) opaque() *access.Refusal {
 	if o.s.Opaque == "" {
 		return nil
 	}
-	return &access.Refusal{Code: access.CodeObligation, Message: "what the statement returns cannot be traced while columns are masked for you: " + o.s.Opaque,
-		Hint: "Read the tables directly, or ask for an exception from the rules that mask columns here."}
+	return &access.Refusal{
+		Code: access.CodeObligation, Message: "what the statement returns cannot be traced while columns are masked for you: " + o.s.Opaque,
+		Hint: "Read the tables directly, or ask for an exception from the rules that mask columns here.",
+	}
 }
 
 // raw refuses statistics, other people's queries and the like, which hold values of masked columns.
@@ -90,9 +96,11 @@ func (o *obliger) raw() *access.Refusal {
 	for _, acc := range o.s.Accesses {
 		switch acc.Action {
 		case access.RawRead:
-			return &access.Refusal{Code: access.CodeObligation,
+			return &access.Refusal{
+				Code:    access.CodeObligation,
 				Message: fmt.Sprintf("%s may show values of columns that are masked for you", acc.Resource),
-				Hint:    "Read the tables directly, or ask for an exception from the rules that mask columns here."}
+				Hint:    "Read the tables directly, or ask for an exception from the rules that mask columns here.",
+			}
 		}
 	}
 	return nil
@@ -252,12 +260,24 @@ func (o *obliger) output(out Output) (access.Treatment, *access.Refusal) {
 	return worst, nil
 }
 
+// speaks reports whether code stands on a relation or on one of its partitions and ancestors.
+func speaks(rel *Relation) bool {
+	for _, r := range rel.family {
+		if r.speaks {
+			return true
+		}
+	}
+	return rel.speaks
+}
+
 // strictness orders masks by how much they hide, for a value that goes by several names.
 var strictness = map[access.Mask]int{access.MaskRound: 1, access.MaskPartial: 2, access.MaskHash: 3, access.MaskRedact: 4, access.MaskNull: 5, access.MaskDrop: 6}
 
 // redact finds whether errors may carry protected values, and which columns must not come back unmasked by mistake.
 func (o *obliger) redact() {
+	o.t.Redact = o.s.hooked
 	for _, rel := range o.s.Touches {
+		o.t.Redact = o.t.Redact || speaks(rel)
 		for _, c := range rel.Columns {
 			names := rel.sources(c)
 			for _, n := range append(names[:len(names):len(names)], o.s.behind[c]...) {

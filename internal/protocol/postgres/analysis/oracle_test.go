@@ -71,6 +71,7 @@ func TestLineageIsASupersetOfWhatTheServerDoes(t *testing.T) {
 		s := plan.Statements[0]
 		if s.Unclear != "" {
 			unclear++
+			t.Logf("unclear: %s: %s", s.Unclear, text[:min(len(text), 300)])
 			if s.Missing != "" {
 				t.Errorf("%s\n\tthe server takes it, but for us %s", text, s.Unclear)
 			}

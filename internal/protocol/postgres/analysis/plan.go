@@ -64,6 +64,7 @@ type Statement struct {
 	ChangesCatalog  bool
 	ChangesSettings []Setting
 
+	hooked  bool                  // event triggers run with it
 	behind  map[*Column][]*Column // of the views it reads: what their columns are made of
 	bound   []int                 // by access: how often the parameter BoundParam bounds its rows
 	treated atomic.Pointer[[]treated]

@@ -44,7 +44,6 @@ type sub struct {
 type read struct {
 	rel   *Relation
 	alias string // the view's or the partition's name under which it was addressed
-	role  string
 
 	equal    map[*Column]int // columns that must equal one of so many constants; 0 is an unknown number
 	ids      []string

@@ -15,8 +15,6 @@ type scope struct {
 	items  []*item
 	ctes   []*cte
 	path   []string
-	// crossed is set when a name is found further out, so that the query is known to be correlated.
-	windows map[string]bool
 }
 
 // item is one FROM item: a relation, a sub-select, a function, a join with an alias.
@@ -31,6 +29,7 @@ type item struct {
 	unsure  bool
 	all     value // of an unsure item: everything that any column may be made of
 	aliased bool
+	scalar  bool // it is a function that returns single values, not rows
 }
 
 // whole is the value of the item's whole row.
@@ -193,14 +192,6 @@ func (a *analysis) columnOf(it *item, column string) (value, bool) {
 		return derived(v), true
 	}
 	return value{}, false
-}
-
-func fieldNames(fields []field) []string {
-	names := make([]string, len(fields))
-	for i := range fields {
-		names[i] = fields[i].name
-	}
-	return names
 }
 
 // rename gives the first columns the names of an alias list.

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -27,7 +28,7 @@ var (
 	fixed = map[string]map[string]bool{
 		"client_encoding":             {"utf8": true, "utf-8": true, "unicode": true},
 		"standard_conforming_strings": {"on": true, "true": true, "1": true, "yes": true},
-		"search_path":                 {"": true, SearchPath: true, "public": true, `"$user", public`: true, "$user, public": true, "pg_catalog": true},
+		"search_path":                 {"": true}, // and what it is already, see samePath
 		"client_min_messages":         {"notice": true, "warning": true, "error": true},
 		"session_replication_role":    {"origin": true},
 		"backslash_quote":             {"safe_encoding": true},
@@ -57,13 +58,30 @@ func (a *analysis) setting(s Setting) {
 	case tunable[s.Name]:
 		a.add(access.Access{Action: access.SessionSet, Resource: access.Resource{Target: a.cat.Target}, Attributes: access.Attributes{Fields: []string{s.Name}}})
 	case fixed[s.Name] != nil:
-		own := s.Name == "search_path" && strings.Contains(s.Value, "$user") && a.cat.schemas[a.cat.role]
-		if own || !fixed[s.Name][strings.ToLower(s.Value)] {
+		if !fixed[s.Name][strings.ToLower(s.Value)] && (s.Name != "search_path" || !a.samePath(s.Value)) {
 			a.unclear("the setting %s may not become %q through the gateway", s.Name, s.Value)
 		}
 	default:
 		a.unclear("the setting %s may not be changed through the gateway", s.Name)
 	}
+}
+
+// samePath reports whether a search_path finds what the session's finds: the same schemas in the same order, and none that
+// is not there yet but may come. The empty path
+// is let pass too (pg_dump sets it): it finds less, and nothing else but what the session itself made in pg_temp.
+func (a *analysis) samePath(value string) bool {
+	effective := []string{"pg_catalog"}
+	for _, part := range strings.Split(value, ",") {
+		part = strings.Trim(strings.TrimSpace(part), `"`)
+		switch {
+		case part == "pg_temp":
+		case !a.cat.schemas[part]:
+			return false
+		case part != "pg_catalog":
+			effective = append(effective, part)
+		}
+	}
+	return slices.Equal(effective, a.cat.path)
 }
 
 // variableSet analyses SET and RESET.

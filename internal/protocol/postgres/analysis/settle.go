@@ -53,8 +53,8 @@ func (a *analysis) settle(q *query, d demand) {
 			in.reduce = ""
 			break
 		}
-		if q.correlated && !d.lookup {
-			// It runs once for every row around it, so together it may read everything out.
+		if q.correlated && !d.lookup && !q.counting {
+			// It runs once for every row around it, so together it may read every value out.
 			in.reduce, in.limit, in.param = "", d.limit, d.param
 			break
 		}
@@ -139,8 +139,10 @@ func driven(q *query) bool {
 
 // emit notes the access of one occurrence. docs/reference/postgres.md has the table.
 func (a *analysis) emit(r *read, q *query, d demand) {
-	at := access.Attributes{Limit: d.limit, Offset: q.offset, Rows: d.limit, Filter: r.filter(), FilterFields: r.filters, IDs: r.keys(),
-		OrderBy: q.orderBy, Cursor: d.cursor, Lock: d.locks, Role: d.role, Alias: r.alias}
+	at := access.Attributes{
+		Limit: d.limit, Offset: q.offset, Rows: d.limit, Filter: r.filter(), FilterFields: r.filters, IDs: r.keys(),
+		OrderBy: q.orderBy, Cursor: d.cursor, Lock: d.locks, Role: d.role, Alias: r.alias,
+	}
 	param := d.param
 	n, keyed := r.keyed()
 	var act access.Action

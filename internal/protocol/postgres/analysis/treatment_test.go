@@ -134,7 +134,7 @@ func TestTripwiresCoverViewsPartitionsAndChildren(t *testing.T) {
 			t.Errorf("%s: %v", c.text, refusal)
 			continue
 		}
-		rel := cat.relation("public", c.relation, path)
+		rel := cat.relation("public", c.relation, cat.path)
 		col := rel.column(c.column)
 		if tr.Forbidden[ColumnKey{rel.OID, col.Attnum}].Mask == access.MaskNone {
 			t.Errorf("%s: %s.%s may come back unnoticed", c.text, c.relation, c.column)

@@ -9,7 +9,7 @@ import (
 // utility analyses a statement of any kind. Each has its case; any other is unclear.
 func (a *analysis) utility(node *pg.Node) {
 	st := a.st
-	root := &scope{path: path}
+	root := &scope{path: a.cat.path}
 	switch n := node.GetNode().(type) {
 	case *pg.Node_SelectStmt:
 		a.topSelect(n.SelectStmt, root)
@@ -43,10 +43,13 @@ func (a *analysis) utility(node *pg.Node) {
 		}
 	case *pg.Node_PrepareStmt:
 		st.Kind, st.Prepares = Prepare, n.PrepareStmt.Name
+		for _, t := range n.PrepareStmt.Argtypes {
+			a.typeName(t.GetTypeName(), a.cat.path)
+		}
 		a.body(n.PrepareStmt.Query, nil)
 	case *pg.Node_ExecuteStmt:
 		st.Kind, st.Executes, st.ReturnsRows = Execute, n.ExecuteStmt.Name, true
-		sc := &scope{path: path, query: &query{limit: access.Unbounded}}
+		sc := &scope{path: a.cat.path, query: &query{limit: access.Unbounded}}
 		for _, p := range n.ExecuteStmt.Params {
 			a.shape(a.expr(p, sc), "a parameter")
 		}
@@ -91,7 +94,7 @@ func (a *analysis) topSelect(s *pg.SelectStmt, root *scope) {
 		a.createAs(&pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: s}}, to, "TABLE")
 		return
 	}
-	q := a.selectStmt(s, root, path)
+	q := a.selectStmt(s, root, a.cat.path)
 	a.finish(q)
 	a.st.RowCap, a.st.LimitParam = q.limit, q.limitParam
 	a.settle(q, demand{limit: access.Unbounded, cursor: a.cursor})
@@ -202,14 +205,16 @@ func (a *analysis) copy(s *pg.CopyStmt, root *scope) {
 		st.Kind = CopyIn
 	}
 	if s.IsProgram || s.Filename != "" {
-		a.add(access.Access{Action: access.CodeExec, Resource: access.Resource{Target: a.cat.Target, Namespace: "pg_catalog", Collection: "copy"},
-			Attributes: access.Attributes{Egress: true}})
+		a.add(access.Access{
+			Action: access.CodeExec, Resource: access.Resource{Target: a.cat.Target, Namespace: "pg_catalog", Collection: "copy"},
+			Attributes: access.Attributes{Egress: true},
+		})
 		a.opaque("COPY reads or writes on the server itself")
 	}
 	if s.Query != nil {
 		var q *query
 		if sel := s.Query.GetSelectStmt(); sel != nil {
-			q = a.selectStmt(sel, root, path)
+			q = a.selectStmt(sel, root, a.cat.path)
 			a.settle(q, demand{limit: access.Unbounded, export: true})
 		} else {
 			q = a.modifying(s.Query, root)
@@ -218,7 +223,7 @@ func (a *analysis) copy(s *pg.CopyStmt, root *scope) {
 		a.systemBodies()
 		return
 	}
-	rel := a.relation(s.Relation, path)
+	rel := a.relation(s.Relation, a.cat.path)
 	a.touch(rel)
 	if rel.system {
 		a.add(access.Access{Action: access.RawRead, Resource: rel.Resource})
@@ -237,7 +242,7 @@ func (a *analysis) copy(s *pg.CopyStmt, root *scope) {
 		a.write(rel, access.Import, access.Attributes{Points: access.Unbounded})
 		it := &item{name: rel.name, relation: rel, read: &read{rel: rel}, named: true, visible: true}
 		it.columns = a.baseColumns(rel, it.read)
-		a.where(s.WhereClause, &scope{path: path, items: []*item{it}, query: &query{}}, "WHERE", nil)
+		a.where(s.WhereClause, &scope{path: a.cat.path, items: []*item{it}, query: &query{}}, "WHERE", nil)
 		return
 	}
 	r := &read{rel: rel}
@@ -267,7 +272,7 @@ func (a *analysis) copyOut(columns []field) {
 func (a *analysis) lock(s *pg.LockStmt) {
 	a.st.Kind = Lock
 	for _, node := range s.Relations {
-		rel := a.relation(node.GetRangeVar(), path)
+		rel := a.relation(node.GetRangeVar(), a.cat.path)
 		a.touch(rel)
 		act := access.Update
 		if s.Mode <= 2 { // ACCESS SHARE, ROW SHARE: what reading takes too

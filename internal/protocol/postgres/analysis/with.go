@@ -57,7 +57,7 @@ func (a *analysis) analyseCTE(c *cte) {
 	}
 	c.state = 1
 	if sel := c.node.Ctequery.GetSelectStmt(); sel != nil {
-		if c.self && sel.Op != pg.SetOperation_SETOP_NONE && sel.WithClause == nil {
+		if c.self && sel.Op != pg.SetOperation_SETOP_NONE {
 			a.recursive(c, sel)
 		} else {
 			c.query = a.selectStmt(sel, c.scope, c.scope.path)
@@ -79,6 +79,7 @@ func (a *analysis) analyseCTE(c *cte) {
 func (a *analysis) recursive(c *cte, sel *pg.SelectStmt) {
 	q := &query{limit: -1}
 	sc := &scope{parent: c.scope, query: q, path: c.scope.path}
+	a.with(sel.WithClause, sc)
 	first := a.selectStmt(sel.Larg, sc, sc.path)
 	c.columns = rename(first.columns, c.node.Aliascolnames)
 	c.searchAndCycle()

@@ -27,6 +27,11 @@ CREATE FUNCTION leak(int) RETURNS text LANGUAGE sql AS 'SELECT email FROM custom
 CREATE FUNCTION evil_eq(text, int) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 CREATE OPERATOR === (leftarg = text, rightarg = int, function = evil_eq);
 CREATE FUNCTION lower(int) RETURNS text LANGUAGE sql AS 'SELECT email FROM customers LIMIT 1';
+CREATE FUNCTION look_up(n bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT phone FROM public.customers WHERE id = n';
+CREATE OPERATOR public.@@@ (RIGHTARG = bigint, FUNCTION = look_up);
+CREATE FUNCTION valid(t text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE DOMAIN talkative AS text CHECK (valid(VALUE));
+CREATE TYPE pair AS (a int, b talkative);
 CREATE SEQUENCE counter;
 CREATE INDEX plain_v ON plain USING hnsw (v vector_l2_ops);
 CREATE SCHEMA other;
@@ -56,7 +61,8 @@ func catalogOf(t testing.TB) (*Catalog, postgrestest.Database) {
 
 // protection masks e-mail addresses and what else is personal, and withholds vectors.
 func protection() *access.Protection {
-	return &access.Protection{ID: 1,
+	return &access.Protection{
+		ID: 1,
 		Fields: []access.FieldRule{
 			{Pattern: "**.email", Treatment: access.Treatment{Mask: access.MaskRedact, Rule: "personal-data"}},
 			{Pattern: "**.phone", Treatment: access.Treatment{Mask: access.MaskPartial, Rule: "personal-data", Derived: "null"}},
@@ -68,17 +74,23 @@ func protection() *access.Protection {
 
 // smallCatalog is made by hand, for tests without a server.
 func smallCatalog() *Catalog {
-	cat := &Catalog{Target: "products", Epoch: 7, database: "products", vectors: "public", relations: map[name]*Relation{}, byOID: map[uint32]*Relation{},
+	cat := &Catalog{
+		Target: "products", Epoch: 7, database: "products", path: []string{"pg_catalog", "public"}, vectors: "public", relations: map[name]*Relation{}, byOID: map[uint32]*Relation{},
 		indexes: map[name]*Relation{}, functions: map[string][]function{}, operators: map[string][]operator{}, types: map[name]*dataType{},
-		typeOID: map[uint32]*dataType{}, schemas: map[string]bool{"public": true}, extensions: map[string]bool{}, casts: map[uint32]bool{}}
+		typeOID: map[uint32]*dataType{}, schemas: map[string]bool{"public": true}, extensions: map[string]bool{},
+	}
 	for i, n := range []string{"text", "int4", "int8", "bool", "date", "regclass", "float8", "numeric", "jsonb"} {
 		t := &dataType{oid: uint32(20 + i), name: name{"pg_catalog", n}, kind: 'b'}
 		cat.types[t.name], cat.typeOID[t.oid] = t, t
 	}
 	vector := &dataType{oid: 900, name: name{"public", "vector"}, kind: 'b', vector: true}
 	cat.types[vector.name], cat.typeOID[900] = vector, vector
-	for i, s := range []source{{"people", []string{"id", "email", "nickname"}}, {"customers", []string{"id", "name", "email", "embedding"}},
-		{"items", []string{"id", "name", "embedding"}}, {"plain", []string{"id", "a", "b", "v"}}} {
+	for i, s := range []source{
+		{"people", []string{"id", "email", "nickname"}},
+		{"customers", []string{"id", "name", "email", "embedding"}},
+		{"items", []string{"id", "name", "embedding"}},
+		{"plain", []string{"id", "a", "b", "v"}},
+	} {
 		r := &Relation{OID: uint32(1000 + i), Resource: access.Resource{Target: "products", Namespace: "public", Collection: s.name}, kind: 'r', schema: "public", name: s.name}
 		for j, c := range s.columns {
 			col := &Column{Relation: r.OID, Attnum: int16(j + 1), Resource: r.Resource, Name: c, TypeOID: 20}

@@ -20,7 +20,7 @@ type Field struct {
 }
 
 // hint is the way out, in place of the server's own hint, which can quote data.
-const hint = "Details are withheld because the statement reads protected columns; the recording of this session has them for auditors."
+const hint = "Details are withheld because the statement reads protected columns."
 
 // maxName is the longest identifier PostgreSQL has; a longer "name" is something else that a RAISE put there.
 const maxName = 63

@@ -14,18 +14,37 @@ import (
 
 func TestErrorKeepsWhatClientsActOnAndNoData(t *testing.T) {
 	in := []redact.Field{
-		{'S', "ERROR"}, {'V', "ERROR"}, {'C', "23505"},
+		{'S', "ERROR"},
+		{'V', "ERROR"},
+		{'C', "23505"},
 		{'M', `duplicate key value violates unique constraint "customers_email_key"`},
 		{'D', "Key (email)=(alice@example.com) already exists."},
-		{'H', "Try bob@example.com."}, {'W', "COPY customers, line 1: \"alice@example.com\""},
-		{'q', "SELECT 'alice@example.com'"}, {'p', "7"}, {'P', "12"},
-		{'s', "public"}, {'t', "customers"}, {'c', "email"}, {'d', "text"}, {'n', "customers_email_key"},
-		{'F', "nbtinsert.c"}, {'L', "666"}, {'R', "_bt_check_unique"}, {'z', "alice@example.com"},
+		{'H', "Try bob@example.com."},
+		{'W', "COPY customers, line 1: \"alice@example.com\""},
+		{'q', "SELECT 'alice@example.com'"},
+		{'p', "7"},
+		{'P', "12"},
+		{'s', "public"},
+		{'t', "customers"},
+		{'c', "email"},
+		{'d', "text"},
+		{'n', "customers_email_key"},
+		{'F', "nbtinsert.c"},
+		{'L', "666"},
+		{'R', "_bt_check_unique"},
+		{'z', "alice@example.com"},
 	}
 	want := []redact.Field{
-		{'S', "ERROR"}, {'V', "ERROR"}, {'P', "12"},
-		{'s', "public"}, {'t', "customers"}, {'c', "email"}, {'d', "text"}, {'n', "customers_email_key"},
-		{'C', "23505"}, {'M', "unique violation (details withheld)"},
+		{'S', "ERROR"},
+		{'V', "ERROR"},
+		{'P', "12"},
+		{'s', "public"},
+		{'t', "customers"},
+		{'c', "email"},
+		{'d', "text"},
+		{'n', "customers_email_key"},
+		{'C', "23505"},
+		{'M', "unique violation (details withheld)"},
 	}
 	got := redact.Fields(in)
 	if diff := cmp.Diff(want, got[:len(got)-1]); diff != "" {
@@ -64,8 +83,18 @@ func TestRedactedErrorReadsAsAnError(t *testing.T) {
 func TestRaiseCannotSmuggleAValueThroughANameOrACode(t *testing.T) {
 	secret := strings.Repeat("alice@example.com ", 4)
 	for _, f := range []redact.Field{
-		{'s', secret}, {'t', secret}, {'c', secret}, {'n', secret}, {'d', secret}, {'S', secret}, {'V', secret},
-		{'C', "alice@example.com"}, {'C', "ali@e"}, {'P', "alice@example.com"}, {'P', "12345678901"}, {'?', "alice"},
+		{'s', secret},
+		{'t', secret},
+		{'c', secret},
+		{'n', secret},
+		{'d', secret},
+		{'S', secret},
+		{'V', secret},
+		{'C', "alice@example.com"},
+		{'C', "ali@e"},
+		{'P', "alice@example.com"},
+		{'P', "12345678901"},
+		{'?', "alice"},
 	} {
 		for _, got := range redact.Fields([]redact.Field{f}) {
 			if strings.Contains(got.Value, "ali") {

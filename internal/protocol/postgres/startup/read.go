@@ -127,8 +127,10 @@ func noReplication(value string) error {
 func (s *Session) set(name, value string, rules Rules) error {
 	spelling, ok := allowed[strings.ToLower(name)]
 	if !ok {
-		return &Fault{"42501", fmt.Sprintf("parameter %q cannot be set through the gateway when connecting", name),
-			"allowed are " + strings.Join(Allowed(), ", ")}
+		return &Fault{
+			"42501", fmt.Sprintf("parameter %q cannot be set through the gateway when connecting", name),
+			"allowed are " + strings.Join(Allowed(), ", "),
+		}
 	}
 	if len(value) > 1024 || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return &Fault{"22023", fmt.Sprintf("invalid value for parameter %q", spelling), ""}

@@ -76,7 +76,8 @@ func (t *Types) Lookup(oid uint32) Type {
 // the extension they belong to, and the arrays and domains of known types.
 func Load(ctx context.Context, db interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}) (*Types, error) {
+},
+) (*Types, error) {
 	rows, err := db.Query(ctx, loadQuery)
 	if err != nil {
 		return nil, fmt.Errorf("read the types of the database: %w", err)
