@@ -20,6 +20,7 @@ import (
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/admin"
 	"github.com/vecgate/vecgate/internal/audit"
+	httptranscript "github.com/vecgate/vecgate/internal/protocol/httpwire/transcript"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/transcript"
 	"github.com/vecgate/vecgate/internal/recording"
 )
@@ -311,7 +312,11 @@ func exchangeOf(number int, e *recording.Event) admin.Exchange {
 	case e.AnsweredLost != nil:
 		x.Sealed = "the answer: " + e.AnsweredLost.Error()
 	}
-	_ = transcript.Lines(e.Asked, e.Answered, func(l access.Line) error { // returns emit's errors only
+	lines := transcript.Lines
+	if httptranscript.Speaks(e.Asked) {
+		lines = httptranscript.Lines
+	}
+	_ = lines(e.Asked, e.Answered, func(l access.Line) error { // returns emit's errors only
 		x.Lines = append(x.Lines, l)
 		return nil
 	})

@@ -142,7 +142,20 @@ func checkAddresses(c *Config, r *report) {
 
 func checkListener(c *Config, l *Listener, path string, r *report) {
 	checkName(r, path+".name", l.Name)
+	checkReach(c, l, path, r)
 	clientCA := l.TLS != nil && !l.TLS.ClientCA.IsZero()
+	if l.Protocol == ProtocolHTTP {
+		for i, method := range l.Auth {
+			if method != AuthToken {
+				r.at(fmt.Sprintf("%s.auth[%d]", path, i), "%s is not taken by a listener for http; token is", method)
+			}
+		}
+		if clientCA {
+			r.at(path+".tls.client_ca", "has no use: a listener for http takes no certificates")
+		}
+		l.Auth = []string{AuthToken}
+		return
+	}
 	if len(l.Auth) == 0 {
 		l.Auth = []string{AuthToken, AuthOAuthBearer, AuthSCRAM}
 		if clientCA {
@@ -154,17 +167,25 @@ func checkListener(c *Config, l *Listener, path string, r *report) {
 	if clientCA && slices.Contains(l.Auth, AuthCertificate) && len(c.Identity.Certificates) == 0 {
 		r.at(path+".tls.client_ca", "no rule of identity.certificates says who the certificates stand for")
 	}
+}
+
+// checkReach wants every pattern to name a target, and one target at least that speaks the listener's protocol.
+func checkReach(c *Config, l *Listener, path string, r *report) {
 	for i, pattern := range l.Targets {
 		if len(c.Targets) > 0 && !slices.ContainsFunc(c.Targets, func(t Target) bool { return access.Glob(pattern, t.Name) }) {
 			at := fmt.Sprintf("%s.targets[%d]", path, i)
 			r.at(at, "%s", oneOf(r.shown(at, pattern), pattern, names(c.Targets, func(t Target) string { return t.Name })))
+			return
 		}
+	}
+	if len(c.Targets) > 0 && l.Protocol != "" && !slices.ContainsFunc(c.Targets, func(t Target) bool { return t.Engine == "" || l.Reaches(&t) }) {
+		r.at(path+".targets", "reaches no target that speaks %s", l.Protocol)
 	}
 }
 
-// Reaches reports whether the target can be reached through the listener.
-func (l *Listener) Reaches(target string) bool {
-	return slices.ContainsFunc(l.Targets, func(p string) bool { return access.Glob(p, target) })
+// Reaches reports whether the target can be reached through the listener: it is named, and speaks its protocol.
+func (l *Listener) Reaches(t *Target) bool {
+	return t.Protocol() == l.Protocol && slices.ContainsFunc(l.Targets, func(p string) bool { return access.Glob(p, t.Name) })
 }
 
 func names[T any](items []T, of func(T) string) []string {

@@ -11,8 +11,15 @@ import (
 
 func checkTarget(c *Config, t *Target, path string, r *report) {
 	checkName(r, path+".name", t.Name)
-	if t.Database == "" {
-		t.Database = t.Name
+	if t.Engine == EnginePostgres {
+		if t.Database == "" {
+			t.Database = t.Name
+		}
+		if t.Credential.User == "" {
+			r.at(path+".credential.user", "is missing")
+		}
+	} else if t.Credential.Header == "basic" && t.Credential.User == "" {
+		r.at(path+".credential.user", "is missing, and header: basic shows it")
 	}
 	if t.Reads == "" {
 		t.Reads = c.Audit.Reads
@@ -20,6 +27,10 @@ func checkTarget(c *Config, t *Target, path string, r *report) {
 	host, _, err := t.HostPort()
 	if t.Address != "" && err != nil {
 		r.at(path+".address", "%s is %v", r.shown(path+".address", t.Address), err)
+		return
+	}
+	if filepath.IsAbs(host) && t.Engine != EnginePostgres {
+		r.at(path+".address", "%s is not host:port", r.shown(path+".address", t.Address))
 		return
 	}
 	checkTargetTLS(t, host, path, r)

@@ -4,18 +4,26 @@ package config
 type Listener struct {
 	// Name of the listener, in logs and metrics.
 	Name string `yaml:"name" required:"true"`
-	// Protocol spoken there.
-	Protocol string `yaml:"protocol" required:"true" enum:"postgres"`
+	// Protocol spoken there: postgres for databases of the engine postgres, http for all others. At a listener for http
+	// that reaches one database, it answers at the root; at one that reaches several, the first segment of the path is the
+	// name of the target.
+	Protocol string `yaml:"protocol" required:"true" enum:"postgres|http"`
 	// Address to listen on, host:port. An address that is not loopback needs tls.
 	Address string `yaml:"address" required:"true"`
 	// TLS of this listener. Without it, tokens and data pass in clear over the loopback interface.
 	TLS *ServerTLS `yaml:"tls"`
 	// Auth lists how clients may prove who they are. The default is token, oauthbearer and scram, and certificate when
-	// tls has a client_ca.
+	// tls has a client_ca. For http it is token, which stands where the client puts an API key, and there is no other.
 	Auth []string `yaml:"auth" enum:"token|oauthbearer|scram|certificate"`
 	// Targets that can be reached here, by name; "*" in a name stands for anything.
 	Targets []string `yaml:"targets" default:"*"`
 }
+
+// The protocols of listeners.
+const (
+	ProtocolPostgres = "postgres"
+	ProtocolHTTP     = "http"
+)
 
 // The ways to prove who one is.
 const (

@@ -11,10 +11,10 @@ type Target struct {
 	// Name by which clients and policies know the database.
 	Name string `yaml:"name" required:"true" restart:"true"`
 	// Engine that runs there.
-	Engine string `yaml:"engine" required:"true" enum:"postgres" restart:"true"`
-	// Address of the database: host:port, or /directory:port for a Unix socket.
+	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma" restart:"true"`
+	// Address of the database: host:port, or /directory:port for a Unix socket of PostgreSQL.
 	Address string `yaml:"address" required:"true" restart:"true"`
-	// Database is the name of the database there; the target's name when left out.
+	// Database is the name of the database there, for postgres; the target's name when left out.
 	Database string `yaml:"database" restart:"true"`
 	// TLS of the hop from the gateway to the database.
 	TLS ClientTLS `yaml:"tls" restart:"true"`
@@ -27,15 +27,26 @@ type Target struct {
 	Record access.Level `yaml:"record" default:"full" enum:"full|requests|envelope" restart:"true"`
 	// Hold is the longest that a client is kept waiting while people decide; its request stays open after that.
 	Hold time.Duration `yaml:"hold" default:"10m" restart:"true"`
-	// SearchPath is the search_path that every session starts with.
+	// SearchPath is the search_path that every session starts with, for postgres.
 	SearchPath []string `yaml:"search_path" default:"public" restart:"true"`
-	// StatementTimeout is the longest that one statement may run; 0 leaves it to the database.
+	// StatementTimeout is the longest that one statement may run, for postgres; 0 leaves it to the database.
 	StatementTimeout time.Duration `yaml:"statement_timeout" restart:"true"`
 	// AllowPrivileged accepts a credential that is superuser or may bypass row security; masking then no longer rests on
 	// the database's own rights.
 	AllowPrivileged bool `yaml:"allow_privileged" restart:"true"`
 	// AllowWeakAuth accepts a database that asks for the password in clear or by MD5.
 	AllowWeakAuth bool `yaml:"allow_weak_auth" restart:"true"`
+}
+
+// EnginePostgres is the engine that speaks PostgreSQL's protocol; all others speak HTTP.
+const EnginePostgres = "postgres"
+
+// Protocol is what clients of the database speak.
+func (t *Target) Protocol() string {
+	if t.Engine == EnginePostgres {
+		return ProtocolPostgres
+	}
+	return ProtocolHTTP
 }
 
 // ClientTLS is the TLS of a connection to a database.
@@ -61,8 +72,12 @@ const (
 
 // Credential is what the gateway shows to a database.
 type Credential struct {
-	// User at the database.
-	User string `yaml:"user" required:"true"`
-	// Password of that user; leave it out for a client certificate or a database that trusts its socket.
+	// User at the database. It is required for postgres.
+	User string `yaml:"user"`
+	// Password of that user, or the API key; leave it out for a client certificate, a database that trusts its socket, or
+	// one that asks for none.
 	Password Secret `yaml:"password"`
+	// Header says how the password is shown to a database that speaks HTTP: bearer and basic in Authorization, the others
+	// in the header of that name.
+	Header string `yaml:"header" default:"bearer" enum:"bearer|basic|api-key|x-chroma-token"`
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/admin"
 	"github.com/vecgate/vecgate/internal/audit"
+	httptranscript "github.com/vecgate/vecgate/internal/protocol/httpwire/transcript"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/transcript"
 	"github.com/vecgate/vecgate/internal/recording"
 )
@@ -148,7 +149,11 @@ func exchange(number int, ev *recording.Event) admin.Exchange {
 	if lost := errors.Join(ev.AskedLost, ev.AnsweredLost); lost != nil {
 		x.Sealed = lost.Error()
 	}
-	_ = transcript.Lines(ev.Asked, ev.Answered, func(l access.Line) error { // returns emit's errors only
+	lines := transcript.Lines
+	if httptranscript.Speaks(ev.Asked) {
+		lines = httptranscript.Lines
+	}
+	_ = lines(ev.Asked, ev.Answered, func(l access.Line) error { // returns emit's errors only
 		x.Lines = append(x.Lines, l)
 		return nil
 	})

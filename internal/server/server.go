@@ -191,7 +191,7 @@ func (s *Server) listen(ctx context.Context) error {
 	var lc net.ListenConfig
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
-		server, err := s.postgres(l)
+		server, err := protocols[l.Protocol](s, l)
 		if err != nil {
 			return fmt.Errorf("listener %s: %w", l.Name, err)
 		}

@@ -1,12 +1,14 @@
 package server
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,17 +22,33 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/postgres/value"
 )
 
-// postgres makes the front end of one listener.
-func (s *Server) postgres(l *config.Listener) (*postgres.Server, error) {
-	tlsConfig, err := serverTLS(l.TLS)
-	if err != nil {
-		return nil, err
-	}
+// frontEnd serves the clients of one listener.
+type frontEnd interface {
+	Serve(context.Context, net.Listener) error
+	Ready(context.Context) error
+}
+
+// protocols are the front ends, by the protocol of a listener.
+var protocols = map[string]func(*Server, *config.Listener) (frontEnd, error){
+	config.ProtocolPostgres: (*Server).postgres,
+	config.ProtocolHTTP:     (*Server).http,
+}
+
+func (s *Server) hider() (*mask.Hider, error) {
 	key, err := maskKey(string(s.config.Gateway.Data))
 	if err != nil {
 		return nil, err
 	}
-	hider, err := mask.New(key)
+	return mask.New(key)
+}
+
+// postgres makes the front end of one listener.
+func (s *Server) postgres(l *config.Listener) (frontEnd, error) {
+	tlsConfig, err := serverTLS(l.TLS)
+	if err != nil {
+		return nil, err
+	}
+	hider, err := s.hider()
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +65,7 @@ func (s *Server) postgres(l *config.Listener) (*postgres.Server, error) {
 	}
 	for i := range s.config.Targets {
 		t := &s.config.Targets[i]
-		if !l.Reaches(t.Name) {
+		if !l.Reaches(t) {
 			continue
 		}
 		if c.Targets[t.Name], err = s.target(t); err != nil {
@@ -57,17 +75,22 @@ func (s *Server) postgres(l *config.Listener) (*postgres.Server, error) {
 	return postgres.New(c)
 }
 
-func (s *Server) target(t *config.Target) (postgres.Target, error) {
+// gateTarget is what the gate needs to know of a target.
+func (s *Server) gateTarget(t *config.Target) gate.Target {
 	reads := t.Reads
 	if reads == "" {
 		reads = s.config.Audit.Reads
 	}
+	return gate.Target{Name: t.Name, Reads: gate.Reads(reads), Record: t.Record, Hold: t.Hold}
+}
+
+func (s *Server) target(t *config.Target) (postgres.Target, error) {
 	upstream, err := clientTLS(t)
 	if err != nil {
 		return postgres.Target{}, err
 	}
 	return postgres.Target{
-		Gate:    gate.Target{Name: t.Name, Reads: gate.Reads(reads), Record: t.Record, Hold: t.Hold},
+		Gate:    s.gateTarget(t),
 		Address: t.Address, Database: t.Database, TLS: upstream,
 		SearchPath: strings.Join(quoted(t.SearchPath), ", ") + ", pg_temp",
 		WeakAuth:   t.AllowWeakAuth, Privileged: t.AllowPrivileged, StatementTimeout: t.StatementTimeout,

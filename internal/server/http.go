@@ -1,0 +1,52 @@
+package server
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/vecgate/vecgate/internal/config"
+	"github.com/vecgate/vecgate/internal/protocol/chroma"
+	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+)
+
+// dialects are the engines that speak HTTP, by the name that a target's engine has in the configuration.
+var dialects = map[string]func(now func() time.Time) httpwire.Dialect{
+	"chroma": func(now func() time.Time) httpwire.Dialect { return chroma.New(now) },
+}
+
+// http makes the front end of one listener.
+func (s *Server) http(l *config.Listener) (frontEnd, error) {
+	tlsConfig, err := serverTLS(l.TLS)
+	if err != nil {
+		return nil, err
+	}
+	hider, err := s.hider()
+	if err != nil {
+		return nil, err
+	}
+	limits := s.config.Limits
+	c := httpwire.Config{
+		TLS: tlsConfig, Targets: map[string]httpwire.Target{}, Gate: s.gate, Identity: door{s.registry}, Hider: hider, Log: s.log, Now: s.options.Now,
+		Limits: httpwire.Limits{
+			Body: int64(limits.Message), SignIn: limits.SignIn, Idle: min(limits.Idle, silence), Session: limits.Session,
+			SignInsPerClient: limits.SignInsPerAddress,
+		},
+	}
+	for i := range s.config.Targets {
+		t := &s.config.Targets[i]
+		if !l.Reaches(t) {
+			continue
+		}
+		upstream, err := clientTLS(t)
+		if err != nil {
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
+		}
+		c.Targets[t.Name] = httpwire.Target{
+			Gate: s.gateTarget(t), Dialect: dialects[t.Engine](s.options.Now), Address: t.Address, TLS: upstream, Shows: httpwire.Scheme(t.Credential.Header),
+		}
+	}
+	return httpwire.New(c)
+}
+
+// silence ends a session of HTTP requests: no connection says when a client is done.
+const silence = 5 * time.Minute
