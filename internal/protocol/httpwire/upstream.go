@@ -38,7 +38,11 @@ func transport(t Target) *http.Transport {
 
 // request makes what is sent to the target: nothing in it was written by the client but the parts that were read.
 func (t *target) request(ctx context.Context, method, path string, query map[string]string, body []byte) (*http.Request, error) {
-	u := &url.URL{Scheme: "http", Host: t.Address, Opaque: "//" + t.Address + path, RawQuery: encode(query)}
+	plain, err := url.PathUnescape(path)
+	if err != nil {
+		return nil, fmt.Errorf("path %q: %w", path, err)
+	}
+	u := &url.URL{Scheme: "http", Host: t.Address, Path: plain, RawPath: path, RawQuery: encode(query)}
 	if t.TLS != nil {
 		u.Scheme = "https"
 	}
