@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// The locks of the Python and Node clients: every package with version and hash.
+// The locks of the Python and Node clients, and of Chroma: every package with version and hash.
 //
-//go:embed clients/requirements.txt clients/package.json clients/package-lock.json
+//go:embed clients/requirements.txt clients/chroma.txt clients/package.json clients/package-lock.json
 var locks embed.FS
 
 // The JDBC driver, and the Maven plugin that is asked to copy it.
