@@ -31,6 +31,7 @@ type exchange struct {
 	work      bool // it does what a held request would block on
 	ticket    string
 	redact    bool
+	waited    bool // people were asked, and it was planned before that
 
 	cancel    context.CancelCauseFunc
 	watch     *watcher
@@ -102,6 +103,7 @@ func (x *exchange) Waiting(n access.Notice) error {
 	if err := x.s.write(report.Append(nil)); err != nil {
 		return err
 	}
+	x.waited = true
 	x.startWatching()
 	return nil
 }
