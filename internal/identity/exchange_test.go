@@ -253,8 +253,12 @@ func TestSecretIsGivenUpByWhoeverKnowsIt(t *testing.T) {
 	}
 	// What does not fit ends nothing, and is answered as if it did.
 	for _, form := range []url.Values{
-		{"username": {name}, "token": {"guess"}}, {"username": {other}, "token": {password}}, {"username": {"vg_nobody"}, "token": {password}},
-		{"token": {password}}, {"username": {name}, "token": {strings.Repeat("x", 4096)}}, {"username": {strings.Repeat("vg_", 999)}, "token": {password}},
+		{"username": {name}, "token": {"guess"}},
+		{"username": {other}, "token": {password}},
+		{"username": {"vg_nobody"}, "token": {password}},
+		{"token": {password}},
+		{"username": {name}, "token": {strings.Repeat("x", 4096)}},
+		{"username": {strings.Repeat("vg_", 999)}, "token": {password}},
 	} {
 		if status, _ := w.post("/revoke", form); status != http.StatusOK {
 			t.Errorf("revoking %.80v answered %d", form, status)
