@@ -32,7 +32,7 @@ func (x *exchange) again() error {
 		st := &x.steps[i]
 		*st = step{kind: st.kind, off: st.off, len: st.len, body: st.body}
 	}
-	x.copyIn, x.work, x.shown = false, false, nil
+	x.copyIn, x.work, x.shown, x.op.Text = false, false, nil, ""
 	x.plan()
 	if x.fault != nil || was.Unclear != x.op.Unclear || !bytes.Equal(was.Canonical, x.op.Canonical) || !reflect.DeepEqual(was.Accesses, x.op.Accesses) {
 		x.fault = nil // the client hears of the change and not of what it led to

@@ -32,7 +32,8 @@ type target struct {
 type snapshot struct {
 	catalog *analysis.Catalog
 	types   *value.Types
-	loaded  time.Time // when reading it began
+	loaded  time.Time           // when reading it began
+	styles  [len(styles)]string // of a session that asked for nothing; not set inside a transaction
 }
 
 // current is the newest snapshot; nil before the first.
@@ -103,7 +104,11 @@ func (t *target) load(ctx context.Context) (*snapshot, error) {
 	if err == nil {
 		var types *value.Types
 		if types, err = value.Load(ctx, t.conn); err == nil {
-			return &snapshot{catalog, types, began}, nil
+			next := &snapshot{catalog: catalog, types: types, loaded: began}
+			for i, name := range styles {
+				next.styles[i] = t.conn.PgConn().ParameterStatus(name)
+			}
+			return next, nil
 		}
 	}
 	if !fresh {

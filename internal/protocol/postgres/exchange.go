@@ -30,6 +30,7 @@ type exchange struct {
 	copyIn    bool
 	work      bool // it does what a held request would block on
 	ticket    string
+	under     string // the settings as they will be where planning has come to
 	redact    bool
 	waited    bool // people were asked, and it was planned before that
 
