@@ -119,6 +119,9 @@ func (r *Registry) revoke(w http.ResponseWriter, q *http.Request) {
 	if credential != "" && r.Ended != nil {
 		r.Ended(credential)
 	}
+	if credential != "" && r.Revoked != nil {
+		r.Revoked(q.Context(), credential, clientAddress(q))
+	}
 	reply(w, http.StatusOK, struct{}{})
 }
 

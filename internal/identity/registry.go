@@ -47,6 +47,8 @@ type Registry struct {
 	// Ended is told of every credential that was revoked, as Subject.Credential names it, to end what is live. It may be
 	// nil.
 	Ended func(credential string)
+	// Revoked is told of every credential that its holder ended, to write it down. It may be nil.
+	Revoked func(ctx context.Context, credential, client string)
 	// SignedIn and Refused are told how every exchange of a token ended, to write it down; what SignedIn returns as an
 	// error refuses the exchange. Either may be nil.
 	SignedIn func(ctx context.Context, s *access.Subject, client string) error

@@ -109,6 +109,9 @@ func TestLeakedSecretIsEndedByWhoeverHasItAndByAnOperator(t *testing.T) {
 			if err := gw.Revoke(t.Context(), *m); err != nil {
 				t.Fatal(err)
 			}
+			if out, err := as(t, g, "aud", "audit", "show", "--dir", g.AuditDir); err != nil || !strings.Contains(out, "revoked by its holder: the credential "+m.Username) {
+				t.Errorf("not on record: %v", err)
+			}
 		},
 		"an operator": func(m *login.Minted) {
 			for _, who := range []string{"sam", "arno", "aud"} {
