@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -138,5 +140,33 @@ func TestReadyTellsNoNames(t *testing.T) {
 	t.Log(ready)
 	if strings.Contains(ready, g.Postgres.AppUser) || strings.Contains(ready, "127.0.0.1") || strings.Contains(ready, databaseOf(t, g)) {
 		t.Errorf("anybody is told about the database: %s", ready)
+	}
+}
+
+// TestIdleVisitorsOfTheConsoleDoNotShutTheDatabaseOut: connections that say nothing cost file descriptors, and the audit log
+// needs some too.
+func TestIdleVisitorsOfTheConsoleDoNotShutTheDatabaseOut(t *testing.T) {
+	g := start(t, world.GatewayOptions{})
+	sam := token(t, g, "sam", login.Ask{})
+	if out, err := exec.Command("prlimit", "--nofile=400:400", "--pid", strconv.Itoa(g.PID())).CombinedOutput(); err != nil {
+		t.Skipf("cannot bound the files of a process here: %v %s", err, out)
+	}
+	var open []net.Conn
+	for range 600 {
+		c, err := net.DialTimeout("tcp", strings.TrimPrefix(g.URL, "http://"), 2*time.Second)
+		if err != nil {
+			break
+		}
+		defer c.Close()
+		_, _ = c.Write([]byte("GET /signin HTTP/1.1\r\nHost: " + strings.TrimPrefix(g.URL, "http://") + "\r\n\r\n")) // and stay
+		open = append(open, c)
+	}
+	time.Sleep(time.Second)
+	conn, err := dial(t, g, "sam", sam, nil)
+	if err != nil {
+		t.Fatalf("with %d idle visitors of the console nobody reaches the database: %v", len(open), err)
+	}
+	if _, err := conn.Exec(t.Context(), "SELECT name FROM items WHERE id = 1"); err != nil {
+		t.Errorf("with %d idle visitors: %v", len(open), err)
 	}
 }
