@@ -197,6 +197,9 @@ func (s *session) finish(err error) {
 		s.up.conn.Close()
 	}
 	s.client.Close()
+	if fault, ok := errors.AsType[*violation](cause); ok {
+		s.gate.NoteViolation(fault.what)
+	}
 	s.gate.Close(cause)
 }
 
