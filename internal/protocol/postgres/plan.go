@@ -162,7 +162,13 @@ func (x *exchange) planParse(st *step) *fault {
 // whatever the text says.
 func (x *exchange) declared(p *prepared) *fault {
 	for i := 0; i+4 <= len(p.types); i += 4 {
-		if oid := binary.BigEndian.Uint32(p.types[i:]); oid != 0 && x.s.snapshot().catalog.RunsCode(oid) {
+		oid := binary.BigEndian.Uint32(p.types[i:])
+		runs := x.s.snapshot().catalog.RunsCode(oid)
+		if runs && x.s.inside == nil { // it may just not be known yet
+			x.s.reread()
+			runs = x.s.snapshot().catalog.RunsCode(oid)
+		}
+		if runs {
 			return &fault{
 				sqlstate: "42501", message: fmt.Sprintf("parameter $%d is of a type (%d) whose values run code that the gateway does not know", i/4+1, oid),
 				hint: "give it the type that it is made of, such as text",
