@@ -177,6 +177,24 @@ func TestRefusalIsToldLast(t *testing.T) {
 	}
 }
 
+func TestLongTextOfManyCommandsIsReadOnce(t *testing.T) {
+	const many = 50_000
+	text, tags := strings.Repeat("DEALLOCATE r;", many)+"DEALLOCATE s", make([]string, many+1)
+	for i := range tags {
+		tags[i] = "DEALLOCATE"
+	}
+	var c transcript.Conversation
+	c.Skip(prepares(t, "s", "FIRST"))
+	c.Skip(prepares(t, "other", "SECOND"))
+	c.Skip(simple(t, text, tags...)) // takes minutes when it is read for every tag
+	if got := tellNext(t, &c, executes(t, "s")); !strings.Contains(got, unknown) {
+		t.Errorf("told:\n%s", got)
+	}
+	if got := tellNext(t, &c, executes(t, "other")); !strings.Contains(got, "SECOND") {
+		t.Errorf("told:\n%s", got)
+	}
+}
+
 func TestConversationRemembersSoMuch(t *testing.T) {
 	var c transcript.Conversation
 	long := strings.Repeat("x", transcript.MaxStatement)

@@ -73,11 +73,11 @@ func (t *teller) carriedOut() {
 			delete(t.portals, key(c.text()))
 		}
 	case 'Q', 'E':
-		text, ok := t.running()
+		all, ok := t.running()
 		if !ok {
 			t.forgetAll() // it may have been DEALLOCATE
 		}
-		for i, command := range commands(text) {
+		for i, command := range all {
 			if i >= t.sub {
 				t.apply(command.tag, command)
 			}
@@ -100,8 +100,8 @@ func (t *teller) inDoubt() {
 			delete(t.portals, key(c.text()))
 		}
 	case 'Q', 'E':
-		text, ok := t.running()
-		for i, command := range commands(text) {
+		all, ok := t.running()
+		for i, command := range all {
 			ok = ok && (i < t.sub || command.tag == "")
 		}
 		if !ok {
@@ -110,18 +110,23 @@ func (t *teller) inDoubt() {
 	}
 }
 
-// running is the text of the current Query or Execute.
-func (t *teller) running() (string, bool) {
+// running is what the current Query or Execute runs, if that is known.
+func (t *teller) running() ([]command, bool) {
+	if t.split != nil {
+		return t.split, true
+	}
 	c := cursor{rest: t.current.body}
 	switch t.current.kind {
 	case 'Q':
-		return c.text(), true
+		t.split = commands(c.text())
+		return t.split, true
 	case 'E':
 		if p := t.portal(c.text()); p != nil && p.of != nil && p.of.known {
-			return p.of.text, true
+			t.split = commands(p.of.text)
+			return t.split, true
 		}
 	}
-	return "", false
+	return nil, false
 }
 
 // completed follows a command that the server says is done.
@@ -129,8 +134,7 @@ func (t *teller) completed(tag string) {
 	switch tag {
 	case "PREPARE", "DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL", "CLOSE CURSOR", "CLOSE CURSOR ALL":
 		var done command
-		text, _ := t.running()
-		if all := commands(text); t.sub < len(all) && all[t.sub].tag == tag {
+		if all, _ := t.running(); t.sub < len(all) && all[t.sub].tag == tag {
 			done = all[t.sub]
 		}
 		t.apply(tag, done)

@@ -72,6 +72,7 @@ type teller struct {
 	failed  bool      // an error was answered, so that the steps up to the next Sync did not run
 	broken  bool      // an error was answered to the Query that is current
 	sub     int       // commands of the current Query that were answered
+	split   []command // of the current step, once somebody asked for them
 	refused bool      // nothing of it was passed on
 
 	parsing map[string]*statement // told here; not confirmed, perhaps
@@ -189,7 +190,7 @@ func (t *teller) tellFirst() {
 
 // next tells the first step.
 func (t *teller) next() {
-	t.current, t.broken, t.sub, t.shaped = t.steps[0], false, 0, false
+	t.current, t.broken, t.sub, t.shaped, t.split = t.steps[0], false, 0, false, nil
 	t.steps = t.steps[1:]
 	if t.failed && !isOneOf(t.current.kind, "SHQ") && t.current.kind != 0 {
 		t.note("not run, because of the error before it:")
