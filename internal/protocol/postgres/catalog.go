@@ -28,6 +28,31 @@ type target struct {
 	conn *pgx.Conn  // guarded by mu
 }
 
+// Shared are targets that several servers reach: each has one catalog and one analyzer for all of them. The zero value is
+// ready.
+type Shared struct {
+	mu      sync.Mutex
+	targets map[string]*target // guarded by mu
+}
+
+// target returns the target of that name, which the first server makes.
+func (s *Shared) target(name string, fresh func() *target) *target {
+	if s == nil {
+		return fresh()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.targets[name]
+	if t == nil {
+		t = fresh()
+		if s.targets == nil {
+			s.targets = map[string]*target{}
+		}
+		s.targets[name] = t
+	}
+	return t
+}
+
 // snapshot is what is known of a target's catalog.
 type snapshot struct {
 	catalog *analysis.Catalog
@@ -42,7 +67,8 @@ func (t *target) current() *snapshot { return t.snapshot.Load() }
 // keepFresh reads the catalog again and again until ctx ends, so that changes made elsewhere are seen.
 func (t *target) keepFresh(ctx context.Context) {
 	for {
-		if _, err := t.refresh(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		// Another listener that shares the target may just have read it.
+		if _, err := t.refresh(ctx, time.Now().Add(-t.Refresh/2)); err != nil && ctx.Err() == nil {
 			t.server.log.ErrorContext(ctx, "read catalog", "target", t.name, "error", err)
 		}
 		select {

@@ -99,3 +99,22 @@ func TestApprovalIsBoundToTheSettings(t *testing.T) {
 		t.Error("the same request under the same settings has another digest")
 	}
 }
+
+func TestListenersShareWhatIsKnownOfATarget(t *testing.T) {
+	w := newWorld(t)
+	c := w.server.config
+	c.Shared = &Shared{}
+	var of [2]*target
+	for i := range of {
+		s, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range s.targets {
+			of[i] = one
+		}
+	}
+	if of[0] == nil || of[0] != of[1] {
+		t.Error("two listeners read the catalog of one target twice")
+	}
+}
