@@ -70,6 +70,7 @@ func (a *API) calls() map[string]handler {
 		"GET /identities":              a.listIdentities,
 		"POST /identities/suspend":     a.suspend,
 		"POST /identities/reinstate":   a.reinstate,
+		"POST /credentials/end":        a.endCredential,
 		"GET /policy":                  a.policy,
 		"POST /policy/explain":         a.explain,
 		"GET /targets":                 a.listTargets,
@@ -108,11 +109,11 @@ func harden(w http.ResponseWriter) {
 
 func (a *API) caller(r *http.Request) (Caller, error) {
 	c := Caller{Client: ClientOf(r)}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "bearer") || token == "" || len(token) > maxBearer {
+	token := bearer(r)
+	if token == "" {
 		return c, &access.Refusal{Code: access.CodeIdentity, Message: "the API needs a token: Authorization: Bearer …", Hint: "vecgate token prints one"}
 	}
-	who, err := a.Authenticate(r.Context(), strings.TrimSpace(token))
+	who, err := a.Authenticate(r.Context(), token)
 	if refusal, ok := errors.AsType[*access.Refusal](err); ok && a.Refused != nil {
 		a.Refused(r.Context(), refusal, c.Client)
 	}
@@ -124,6 +125,15 @@ func (a *API) caller(r *http.Request) (Caller, error) {
 		return c, refusal
 	}
 	return c, nil
+}
+
+// bearer returns the token that a request shows, "" for none.
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "bearer") || len(token) > maxBearer {
+		return ""
+	}
+	return strings.TrimSpace(token)
 }
 
 // ClientOf is the address that a request came from.
@@ -166,7 +176,12 @@ func (a *API) listRequests(w http.ResponseWriter, r *http.Request, c Caller) err
 
 // watchRequests sends changes as Server-Sent Events: "request" with a request, "again" when the list should be read anew.
 func (a *API) watchRequests(w http.ResponseWriter, r *http.Request, c Caller) error {
-	return Events(w, r, a.Service, c, func(v Request) any { return v })
+	token := bearer(r)
+	welcome := func(ctx context.Context) (Caller, error) {
+		who, err := a.Authenticate(ctx, token)
+		return Caller{Subject: who, Client: c.Client}, err
+	}
+	return Events(w, r, a.Service, c, welcome, func(v Request) any { return v })
 }
 
 func (a *API) request(w http.ResponseWriter, r *http.Request, c Caller) error {
@@ -403,6 +418,21 @@ func (a *API) reinstate(w http.ResponseWriter, r *http.Request, c Caller) error 
 		return err
 	}
 	if err := a.Service.Reinstate(r.Context(), c, body.Who); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (a *API) endCredential(w http.ResponseWriter, r *http.Request, c Caller) error {
+	var body struct {
+		Credential string `json:"credential"`
+		Reason     string `json:"reason"`
+	}
+	if err := read(r, &body); err != nil {
+		return err
+	}
+	if err := a.Service.EndCredential(r.Context(), c, body.Credential, body.Reason); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

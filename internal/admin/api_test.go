@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,10 +32,27 @@ type office struct {
 	world   *consoletest.World
 	url     string
 	refused []string
+	log     bytes.Buffer
+
+	mu   sync.Mutex
+	gone map[string]bool // tokens that were revoked
+}
+
+// revoke makes a token nobody's.
+func (o *office) revoke(token string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.gone[token] = true
+}
+
+func (o *office) revoked(token string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.gone[token]
 }
 
 func newOffice(t *testing.T) *office {
-	o := &office{T: t, world: consoletest.New(time.Now)}
+	o := &office{T: t, world: consoletest.New(time.Now), gone: map[string]bool{}}
 	agent := consoletest.Ben
 	agent.Actor = &consoletest.Train
 	expired := consoletest.Ben
@@ -42,15 +61,15 @@ func newOffice(t *testing.T) *office {
 		"ana": consoletest.Ana, "ben": consoletest.Ben, "cho": consoletest.Cho, "dov": consoletest.Dov, "train": consoletest.Train, "agent": agent, "expired": expired,
 	}
 	api := &admin.API{
-		Service: o.world.Service(), Log: slog.New(slog.DiscardHandler),
+		Service: o.world.Service(), Log: slog.New(slog.NewTextHandler(&o.log, nil)),
 		Authenticate: func(_ context.Context, token string) (*access.Subject, error) {
 			if token == "broken" {
 				return nil, errors.New("dial tcp 10.0.0.3: the database password is hunter2")
 			}
-			if s, ok := who[token]; ok {
+			if s, ok := who[token]; ok && !o.revoked(token) {
 				return &s, nil
 			}
-			return nil, &access.Refusal{Code: access.CodeIdentity, Message: "token not accepted", Hint: "vecgate login"}
+			return nil, &access.Refusal{Code: access.CodeIdentity, Message: "token not accepted", Hint: "vecgate login", Err: errors.New("no key signed it")}
 		},
 		Refused: func(_ context.Context, r *access.Refusal, _ string) { o.refused = append(o.refused, r.Message) },
 	}
@@ -133,6 +152,9 @@ func TestNothingIsAnsweredWithoutAToken(t *testing.T) {
 	}
 	if len(o.refused) == 0 {
 		t.Error("refused tokens are not written down")
+	}
+	if o.log.Len() > 0 {
+		t.Errorf("strangers fill the operator's log: %.200s", o.log.String())
 	}
 	if status, answer, _ := o.call("broken", "GET", "/whoami", ""); status != 500 || strings.Contains(answer, "hunter2") || !strings.Contains(answer, `"ref":`) {
 		t.Errorf("an inner fault: %d %s", status, answer)
@@ -286,23 +308,8 @@ func TestARecordIsAnsweredByteForByte(t *testing.T) {
 
 func TestChangesArriveAsEventsForThoseWhoMaySeeThem(t *testing.T) {
 	o := newOffice(t)
-	follow := func(who string) *bufio.Scanner {
-		r, err := http.NewRequestWithContext(t.Context(), "GET", o.url+"/api/v1/requests/events", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer "+who)
-		res, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { res.Body.Close() })
-		lines := bufio.NewScanner(res.Body)
-		for lines.Scan() && lines.Text() != "event: alive" { // subscribed by now
-		}
-		return lines
-	}
-	ben, train := follow("ben"), follow("train")
+	_, ben := o.follow("ben")
+	_, train := o.follow("train")
 	o.world.Ask(consoletest.Request(consoletest.Cho, "DROP TABLE items", access.SchemaDrop, "items", 2)) // nothing of train's
 	id := o.world.Ask(consoletest.Request(consoletest.Train, "DELETE FROM items", access.DeleteAll, "items", 1))
 	next := func(lines *bufio.Scanner) (r admin.Request) {
@@ -322,6 +329,147 @@ func TestChangesArriveAsEventsForThoseWhoMaySeeThem(t *testing.T) {
 	}
 	if r := next(train); r.ID != id || !r.Mine || r.May {
 		t.Errorf("train was told of %s", r.Text)
+	}
+}
+
+// follow opens a stream of events and returns the response, and its lines once the stream is subscribed.
+func (o *office) follow(who string) (*http.Response, *bufio.Scanner) {
+	o.Helper()
+	r, err := http.NewRequestWithContext(o.Context(), "GET", o.url+"/api/v1/requests/events", nil)
+	if err != nil {
+		o.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+who)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		o.Fatal(err)
+	}
+	o.Cleanup(func() { res.Body.Close() })
+	lines := bufio.NewScanner(res.Body)
+	if res.StatusCode == http.StatusOK {
+		for lines.Scan() && lines.Text() != "event: alive" {
+		}
+	}
+	return res, lines
+}
+
+func TestAStreamTellsNothingOnceItsTokenIsRevoked(t *testing.T) {
+	o := newOffice(t)
+	_, lines := o.follow("ben")
+	o.revoke("ben")
+	o.world.Ask(consoletest.Request(consoletest.Train, "DELETE FROM items", access.DeleteAll, "items", 1))
+	for lines.Scan() { // until the stream ends
+		if strings.Contains(lines.Text(), "DELETE FROM items") {
+			t.Fatal("a revoked token hears of a request")
+		}
+	}
+}
+
+func TestAStreamThatHearsNothingEndsTooOnceItsTokenIsRevoked(t *testing.T) {
+	o := newOffice(t)
+	_, lines := o.follow("train")
+	o.revoke("train")
+	for lines.Scan() {
+	}
+	if err := lines.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStreamsOfOneSubjectAreCounted(t *testing.T) {
+	o := newOffice(t)
+	open := 0
+	var all []*http.Response
+	for range 40 {
+		res, _ := o.follow("ben")
+		if all = append(all, res); res.StatusCode == http.StatusOK {
+			open++
+		} else if res.StatusCode != http.StatusUnprocessableEntity {
+			t.Fatalf("status %d", res.StatusCode)
+		}
+	}
+	if open != 24 {
+		t.Errorf("%d streams of one subject are open, want 24", open)
+	}
+	if res, _ := o.follow("dov"); res.StatusCode != http.StatusOK {
+		t.Errorf("somebody else has to wait for ben: %d", res.StatusCode)
+	}
+	for _, res := range all {
+		res.Body.Close()
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if res, _ := o.follow("ben"); res.StatusCode == http.StatusOK {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("streams that were closed are counted for ever")
+		}
+	}
+}
+
+func TestPagesDoNotEndBetweenThingsOfOneInstant(t *testing.T) {
+	o := newOffice(t)
+	at := time.Now().Add(-time.Minute).Truncate(time.Microsecond)
+	want := 0
+	for i := range 700 { // more than one batch of the store
+		r := consoletest.Request(consoletest.Dov, "UPDATE items SET name = 'x'", access.Upsert, "items", 1)
+		r.ID, r.Created, r.Expires = fmt.Sprintf("T%03d-SAME", i), at.Add(-time.Duration(i/7)*time.Second), time.Now().Add(time.Hour)
+		o.world.Ask(r)
+		want++
+	}
+	for _, limit := range []int{1, 10, 500} {
+		seen := map[string]int{}
+		before := ""
+		for range 1000 {
+			status, answer, _ := o.call("dov", "GET", fmt.Sprintf("/requests?mine=1&limit=%d&before=%s", limit, before), "")
+			var p struct {
+				Requests []access.Request
+				Next     string
+			}
+			if err := json.Unmarshal([]byte(answer), &p); err != nil || status != 200 {
+				t.Fatal(status, err)
+			}
+			for _, r := range p.Requests {
+				seen[r.ID]++
+			}
+			if before = strings.ReplaceAll(p.Next, "+", "%2B"); before == "" {
+				break
+			}
+		}
+		twice := 0
+		for _, n := range seen {
+			twice += n - 1
+		}
+		if len(seen) != want || twice != 0 {
+			t.Errorf("pages of %d: %d requests of %d, %d of them again", limit, len(seen), want, twice)
+		}
+	}
+}
+
+func TestOnlyOperatorsEndCredentialsAndSayWhy(t *testing.T) {
+	o := newOffice(t)
+	body := `{"credential": "` + consoletest.Secret + `", "reason": "found in a build log"}`
+	for _, who := range []string{"ana", "ben", "dov", "train", "agent"} {
+		if status, answer, _ := o.call(who, "POST", "/credentials/end", body); status != 403 {
+			t.Errorf("%s: %d %s", who, status, answer)
+		}
+	}
+	for bad, want := range map[string]int{
+		`{"credential": "` + consoletest.Secret + `"}`: 422, `{"credential": "", "reason": "r"}`: 422, `{"credential": "vg_nobody", "reason": "r"}`: 404,
+		`{"credential": "vg_\u001b[2J", "reason": "r"}`: 422,
+	} {
+		if status, answer, _ := o.call("cho", "POST", "/credentials/end", bad); status != want {
+			t.Errorf("%s: %d %s, want %d", bad, status, answer, want)
+		}
+	}
+	if ended := o.world.Ended(); len(ended) > 0 {
+		t.Fatalf("ended %v", ended)
+	}
+	if status, answer, _ := o.call("cho", "POST", "/credentials/end", body); status != 204 {
+		t.Errorf("an operator: %d %s", status, answer)
+	}
+	if all := o.world.Details(); !slices.Equal(o.world.Ended(), []string{consoletest.Secret}) || all[len(all)-1] != "ended the credential "+consoletest.Secret+": found in a build log" {
+		t.Errorf("ended %v, on record %q", o.world.Ended(), all[len(all)-1])
 	}
 }
 

@@ -34,7 +34,11 @@ func FaultOf(ctx context.Context, log *slog.Logger, err error) Fault {
 			f.Status = http.StatusNotFound
 		}
 		if refusal.Err != nil {
-			log.WarnContext(ctx, "refused", "code", refusal.Code, "ref", refusal.Ref, "error", refusal.Err)
+			level := slog.LevelWarn
+			if f.Status == http.StatusUnauthorized {
+				level = slog.LevelDebug // anybody can cause any number of these; the audit log counts them
+			}
+			log.Log(ctx, level, "refused", "code", refusal.Code, "ref", refusal.Ref, "error", refusal.Err)
 		}
 		return f
 	case errors.Is(err, ErrNotFound):

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -17,6 +18,9 @@ type Identities interface {
 	Suspend(context.Context, Suspension) error
 	// Reinstate lifts a suspension.
 	Reinstate(ctx context.Context, who string) error
+	// End ends one credential of the gateway by its name, with what was made of it and the sessions that it opened, or
+	// returns ErrNotFound.
+	End(ctx context.Context, credential string) error
 }
 
 // IdentityFilter chooses identities.
@@ -61,12 +65,14 @@ func (s *Service) ListIdentities(ctx context.Context, c Caller, f IdentityFilter
 		return nil, nil, false, err
 	}
 	limit := page(f.Limit)
-	f.Limit = limit + 1
+	f.Limit = limit + tiesMax
 	if list, err = s.Identities.List(ctx, f); err != nil {
 		return nil, nil, false, err
 	}
-	if len(list) > limit {
-		list, more = list[:limit], true
+	for n := limit; n < len(list); n++ {
+		if whole(n, limit, list[n-1].LastSeen, list[n].LastSeen) {
+			list, more = list[:n], true
+		}
 	}
 	if suspended, err = s.Identities.Suspensions(ctx); err != nil {
 		return nil, nil, false, err
@@ -126,6 +132,34 @@ func (s *Service) Reinstate(ctx context.Context, c Caller, who string) error {
 		return notRecorded(err)
 	}
 	return s.Identities.Reinstate(ctx, who)
+}
+
+// EndCredential ends one credential of the gateway by its name, as the log has it.
+func (s *Service) EndCredential(ctx context.Context, c Caller, credential, reason string) error {
+	if err := s.operator(c, "end credentials"); err != nil {
+		return err
+	}
+	reason, err := words(reason)
+	if err != nil {
+		return err
+	}
+	if err := named(credential); err != nil {
+		return err
+	}
+	if reason == "" {
+		return &access.Refusal{Code: access.CodeLimit, Message: "ending a credential needs a reason", Hint: "say why, for the record"}
+	}
+	if err := s.Journal.Did(ctx, c.Subject, c.Client, "ended the credential "+credential+": "+reason, ""); err != nil {
+		return notRecorded(err)
+	}
+	err = s.Identities.End(ctx, credential)
+	if errors.Is(err, ErrNotFound) {
+		return &access.Refusal{
+			Code: access.CodeNoRule, Message: credential + " is no living credential of the gateway", Err: ErrNotFound,
+			Hint: "they begin with vg_ or vg: and the log names them; a credential of an identity provider ends there, or by suspending its subject",
+		}
+	}
+	return err
 }
 
 func named(who string) error {

@@ -91,21 +91,26 @@ func (s *Service) ListRequests(ctx context.Context, c Caller, f RequestFilter) (
 		if err != nil {
 			return nil, false, err
 		}
+		full := len(batch) == f.Limit
+		if full {
+			var again int
+			f.Before, again = following(batch, func(r access.Request) time.Time { return r.Created })
+			batch = batch[:len(batch)-again]
+		}
 		for _, r := range batch {
 			v, ok := s.view(c, r)
 			if !ok || f.Mine && !v.Mine || f.Waiting && !v.May {
 				continue
 			}
-			if len(list) == limit {
+			if n := len(list); n > 0 && whole(n, limit, list[n-1].Created, r.Created) {
 				return list, true, nil
 			}
 			list = append(list, v)
 		}
-		if len(batch) < f.Limit {
+		if !full {
 			return list, false, nil
 		}
 		scanned += len(batch)
-		f.Before = batch[len(batch)-1].Created
 	}
 	return list, true, nil
 }
@@ -143,9 +148,10 @@ func (s *Service) Decide(ctx context.Context, c Caller, id string, approve bool,
 	return v, nil
 }
 
-// WatchRequests calls seen for every change of a request that the caller may see, until ctx ends, seen fails or the
-// caller falls behind; it then returns nil, and the caller reads the list anew.
-func (s *Service) WatchRequests(ctx context.Context, c Caller, every time.Duration, seen func(Request) error, idle func() error) error {
+// WatchRequests calls seen for every change of a request that the caller may see, and idle at once and then every so
+// often, until ctx ends, the caller is no longer welcome, seen or idle fails, or the caller falls behind; it then returns
+// nil, and the caller reads the list anew. It asks whether the caller is welcome before every call.
+func (s *Service) WatchRequests(ctx context.Context, c Caller, every time.Duration, welcome Welcome, seen func(Request) error, idle func() error) error {
 	if r := s.signedIn(c); r != nil {
 		return r
 	}
@@ -154,6 +160,17 @@ func (s *Service) WatchRequests(ctx context.Context, c Caller, every time.Durati
 	changes := s.Requests.Subscribe(ctx)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	again := func() error {
+		now, err := welcome(ctx)
+		if err != nil {
+			return err
+		}
+		if no := s.signedIn(now); no != nil {
+			return no
+		}
+		c = now
+		return nil
+	}
 	if err := idle(); err != nil {
 		return err
 	}
@@ -165,8 +182,8 @@ func (s *Service) WatchRequests(ctx context.Context, c Caller, every time.Durati
 			if !ok {
 				return nil
 			}
-			if no := s.signedIn(c); no != nil {
-				return no
+			if err := again(); err != nil {
+				return err
 			}
 			if v, ok := s.view(c, r); ok {
 				if err := seen(v); err != nil {
@@ -174,8 +191,8 @@ func (s *Service) WatchRequests(ctx context.Context, c Caller, every time.Durati
 				}
 			}
 		case <-tick.C:
-			if no := s.signedIn(c); no != nil {
-				return no
+			if err := again(); err != nil {
+				return err
 			}
 			if err := idle(); err != nil {
 				return err

@@ -34,6 +34,8 @@ type Service struct {
 	Roles      Roles
 	Log        *slog.Logger
 	Now        func() time.Time
+
+	streams streams
 }
 
 // Journal writes down what people do. It returns once that is durable; what could not be written down does not happen.
@@ -137,20 +139,4 @@ func contains(list []string, s string) bool {
 		}
 	}
 	return false
-}
-
-// Limits of one page.
-const (
-	pageDefault = 50
-	pageMax     = 500
-)
-
-func page(limit int) int {
-	switch {
-	case limit <= 0:
-		return pageDefault
-	case limit > pageMax:
-		return pageMax
-	}
-	return limit
 }

@@ -111,20 +111,25 @@ func (s *Service) PastSessions(ctx context.Context, c Caller, f SessionFilter) (
 		if err != nil {
 			return nil, false, err
 		}
+		full := len(batch) == f.Limit
+		if full {
+			var again int
+			f.Before, again = following(batch, func(i gate.SessionInfo) time.Time { return i.Opened })
+			batch = batch[:len(batch)-again]
+		}
 		for _, i := range batch {
 			if i.Closed.IsZero() || !s.seesSession(c, i) {
 				continue
 			}
-			if len(list) == limit {
+			if n := len(list); n > 0 && whole(n, limit, list[n-1].Opened, i.Opened) {
 				return list, true, nil
 			}
 			list = append(list, sessionOf(i))
 		}
-		if len(batch) < f.Limit {
+		if !full {
 			return list, false, nil
 		}
 		scanned += len(batch)
-		f.Before = batch[len(batch)-1].Opened
 	}
 	return list, true, nil
 }

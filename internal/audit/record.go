@@ -17,7 +17,7 @@ const (
 	TypeRefusal      Type = "refusal"
 	TypeSessionOpen  Type = "session.open"
 	TypeSessionClose Type = "session.close"
-	TypeSignIn       Type = "signin"    // a credential was shown and accepted outside a session, or refused anywhere
+	TypeSignIn       Type = "signin"    // a credential was shown and accepted outside a session (a cancel key too), or refused anywhere
 	TypeRequest      Type = "request"   // an access request was filed, or changed its state
 	TypeVote         Type = "vote"      // a person decided on an access request
 	TypePolicy       Type = "policy"    // the policy in force changed

@@ -106,6 +106,7 @@ func newRoot(env *Env) *cobra.Command {
 		newTokenCommand(env),
 		newRequestsCommand(env),
 		newSessionsCommand(env),
+		newIdentitiesCommand(env),
 		newPolicyCommand(env),
 		newAuditCommand(env),
 		newDevCommand(env),

@@ -172,6 +172,17 @@ func TestLoginWhoamiTokenLogout(t *testing.T) {
 	if lines := strings.Split(out, "\n"); err != nil || len(lines) != 3 || !strings.HasPrefix(lines[0], "vg_") || len(lines[1]) < 32 {
 		t.Errorf("token --secret printed %q, %v", out, err)
 	}
+	d.stdin = out
+	if _, told, err = d.run("token", "revoke"); err != nil || !strings.Contains(told, "opens nothing any more") {
+		t.Errorf("token revoke: %q, %v", told, err)
+	}
+	d.stdin = "one two three"
+	if _, _, err = d.run("token", "revoke"); err == nil {
+		t.Error("token revoke takes three words")
+	}
+	if _, _, err = d.run("token", "revoke", "vg_x"); err == nil || !strings.Contains(err.Error(), "needs a reason") {
+		t.Errorf("token revoke without a reason: %v", err)
+	}
 	if _, told, err = d.run("logout"); err != nil || !strings.Contains(told, "Signed out") {
 		t.Errorf("logout: %q, %v", told, err)
 	}

@@ -17,12 +17,10 @@ import (
 	"filippo.io/age"
 	"github.com/spf13/cobra"
 
-	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/admin"
 	"github.com/vecgate/vecgate/internal/audit"
-	httptranscript "github.com/vecgate/vecgate/internal/protocol/httpwire/transcript"
-	"github.com/vecgate/vecgate/internal/protocol/postgres/transcript"
 	"github.com/vecgate/vecgate/internal/recording"
+	"github.com/vecgate/vecgate/internal/server"
 )
 
 func newSessionsCommand(env *Env) *cobra.Command {
@@ -280,47 +278,14 @@ func replayLog(ctx context.Context, dir string, files []string, session string, 
 	if err != nil {
 		return noLog(err, dir)
 	}
-	number, found := 0, false
-	err = recording.Play(ctx, reader, session, recording.Options{}, func(e *recording.Event) error {
-		found = true
-		if e.Kind != recording.Exchanged {
-			return nil
-		}
-		if number++; number < from {
-			return nil
-		}
-		return emit(exchangeOf(number, e))
-	})
-	if err != nil {
+	err = server.Replay(ctx, reader, session, recording.Options{}, from, emit)
+	switch {
+	case errors.Is(err, admin.ErrNotFound):
+		return &HintError{Err: fmt.Errorf("the log in %s has no session %s", dir, visible(session)), Hint: "vecgate audit show --dir " + dir + " --type session.open"}
+	case err != nil:
 		return noLog(err, dir)
 	}
-	if !found {
-		return &HintError{Err: fmt.Errorf("the log in %s has no session %s", dir, visible(session)), Hint: "vecgate audit show --dir " + dir + " --type session.open"}
-	}
 	return nil
-}
-
-// exchangeOf tells an event of a recording in the words of the API.
-func exchangeOf(number int, e *recording.Event) admin.Exchange {
-	x := admin.Exchange{
-		Number: number, Request: e.Request, Seq: e.Seq, Time: e.Began, Accesses: e.Accesses, Unclear: e.Unclear, Effect: e.Effect, Rule: e.Rule,
-		Code: e.Code, Grant: e.Grant, Ended: e.Done, Rows: e.Rows, Bytes: e.Bytes, Micros: e.Micros, Error: e.Error,
-	}
-	switch {
-	case e.AskedLost != nil:
-		x.Sealed = e.AskedLost.Error()
-	case e.AnsweredLost != nil:
-		x.Sealed = "the answer: " + e.AnsweredLost.Error()
-	}
-	lines := transcript.Lines
-	if httptranscript.Speaks(e.Asked) {
-		lines = httptranscript.Lines
-	}
-	_ = lines(e.Asked, e.Answered, func(l access.Line) error { // returns emit's errors only
-		x.Lines = append(x.Lines, l)
-		return nil
-	})
-	return x
 }
 
 // printExchange writes an exchange for a terminal: what strangers chose is shown so that it cannot harm it.

@@ -58,5 +58,6 @@ With --secret, print a name and a password for clients that can only sign in by 
 	cmd.Flags().DurationVar(&ask.Lifetime, "ttl", 0, "how long the token lives (default: as the gateway says)")
 	cmd.Flags().BoolVar(&ask.Secret, "secret", false, "print a name and a password for SCRAM instead")
 	cmd.Flags().StringVar(&actor, "actor", "", "file with the token of who acts on your behalf")
+	cmd.AddCommand(newTokenRevokeCommand(env))
 	return cmd
 }

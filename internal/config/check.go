@@ -275,6 +275,16 @@ func eachSource(v reflect.Value, path string, f func(path string, s source)) {
 	}
 }
 
+// checkWriters refuses to believe what everybody on the machine could have written.
+func checkWriters(r *report, path, file string) {
+	if file == "" {
+		return
+	}
+	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o002 != 0 && info.Mode()&os.ModeSticky == 0 {
+		r.at(path, "everybody on this machine can change %s: chmod o-w it", r.shown(path, file))
+	}
+}
+
 // checkFiles wants every file and variable that is referred to, and certificates that fit their keys.
 func checkFiles(c *Config, r *report) {
 	if c.Policy != "" {
@@ -283,6 +293,11 @@ func checkFiles(c *Config, r *report) {
 		} else if !info.Mode().IsRegular() {
 			r.at("policy", "%s is not a file", r.shown("policy", string(c.Policy)))
 		}
+	}
+	for path, file := range map[string]string{
+		"policy": string(c.Policy), "gateway": c.File, "gateway.data": string(c.Gateway.Data), "audit.dir": string(c.Audit.Dir),
+	} {
+		checkWriters(r, path, file)
 	}
 	found := map[string]vault.Secret{}
 	eachSource(reflect.ValueOf(c).Elem(), "", func(path string, s source) {

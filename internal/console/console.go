@@ -49,7 +49,6 @@ type Console struct {
 	assets   *assets
 	sessions sessions
 	seal     sealer
-	watchers watchers
 }
 
 // contentPolicy is the same for every page: nothing inline, nothing from elsewhere, no string that becomes script.

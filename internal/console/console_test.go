@@ -140,11 +140,24 @@ func TestPagesAnswerWithTheStatusThatFits(t *testing.T) {
 		path string
 		want int
 	}{
-		{consoletest.Ben, "/log", 200}, {consoletest.Ben, "/sessions/" + ana + "/replay", 200}, {consoletest.Ben, "/identities", 200},
-		{consoletest.Ana, "/log", 403}, {consoletest.Ana, "/log/4", 403}, {consoletest.Ana, "/log/4/proof", 403}, {consoletest.Ana, "/identities", 403},
-		{consoletest.Ana, "/targets", 403}, {consoletest.Ana, "/policy", 200}, {consoletest.Ana, "/sessions/" + ana, 200}, {consoletest.Ana, "/sessions/" + ana + "/replay", 403},
-		{consoletest.Ana, "/sessions/0n3zkc90p4ta6s5v2b", 404}, {consoletest.Ana, "/requests/M4TD-08ZR", 404}, {consoletest.Ana, "/requests/7F3K-92QX", 200},
-		{consoletest.Dov, "/requests/M4TD-08ZR", 200}, {consoletest.Dov, "/log", 403}, {consoletest.Ben, "/nowhere", 404}, {consoletest.Ben, "/requests?before=yesterday", 404},
+		{consoletest.Ben, "/log", 200},
+		{consoletest.Ben, "/sessions/" + ana + "/replay", 200},
+		{consoletest.Ben, "/identities", 200},
+		{consoletest.Ana, "/log", 403},
+		{consoletest.Ana, "/log/4", 403},
+		{consoletest.Ana, "/log/4/proof", 403},
+		{consoletest.Ana, "/identities", 403},
+		{consoletest.Ana, "/targets", 403},
+		{consoletest.Ana, "/policy", 200},
+		{consoletest.Ana, "/sessions/" + ana, 200},
+		{consoletest.Ana, "/sessions/" + ana + "/replay", 403},
+		{consoletest.Ana, "/sessions/0n3zkc90p4ta6s5v2b", 404},
+		{consoletest.Ana, "/requests/M4TD-08ZR", 404},
+		{consoletest.Ana, "/requests/7F3K-92QX", 200},
+		{consoletest.Dov, "/requests/M4TD-08ZR", 200},
+		{consoletest.Dov, "/log", 403},
+		{consoletest.Ben, "/nowhere", 404},
+		{consoletest.Ben, "/requests?before=yesterday", 404},
 	} {
 		if got := get(c, as(c, x.who), x.path).Code; got != x.want {
 			t.Errorf("%s for %s: status %d, want %d", x.path, x.who.Name, got, x.want)
@@ -218,8 +231,11 @@ func TestFormsOfOtherSitesDoNothing(t *testing.T) {
 	c, w := stage(t)
 	cookie := as(c, consoletest.Ben)
 	for _, header := range [][]string{
-		{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Sec-Fetch-Site", "", "Origin", "https://evil.example.com"},
-		{"Sec-Fetch-Site", "", "Origin", "null"}, {"Sec-Fetch-Site", "cross-site", "Origin", home},
+		{"Sec-Fetch-Site", "cross-site"},
+		{"Sec-Fetch-Site", "same-site"},
+		{"Sec-Fetch-Site", "", "Origin", "https://evil.example.com"},
+		{"Sec-Fetch-Site", "", "Origin", "null"},
+		{"Sec-Fetch-Site", "cross-site", "Origin", home},
 	} {
 		got := post(c, cookie, "/requests/7F3K-92QX", decision(w, "7F3K-92QX", "approve", "forged"), header...)
 		if got.Code != 403 || w.Get("7F3K-92QX").State != access.StateOpen {

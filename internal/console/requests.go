@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -137,12 +138,12 @@ func older(path string, q url.Values, last time.Time) string {
 
 // requestEvents sends the rows that change, for the lists and the cards.
 func (s *Console) requestEvents(w http.ResponseWriter, r *http.Request, c admin.Caller) error {
-	who := c.Subject.ID
-	if !s.watchers.enter(who) {
-		return &access.Refusal{Code: access.CodeLimit, Message: "too many pages of yours are open", Hint: "close some"}
+	welcome := func(ctx context.Context) (admin.Caller, error) {
+		now := s.caller(r)
+		if now.Subject == nil {
+			return now, &access.Refusal{Code: access.CodeIdentity, Message: "nobody is signed in any more", Hint: "sign in again"}
+		}
+		return now, s.Admit(ctx, now.Subject)
 	}
-	defer s.watchers.leave(who)
-	ctx, stop := s.whileWelcome(r, c)
-	defer stop()
-	return admin.Events(w, r.WithContext(ctx), s.Service, c, func(v admin.Request) any { return rowOf(v, s.Now()) })
+	return admin.Events(w, r, s.Service, c, welcome, func(v admin.Request) any { return rowOf(v, s.Now()) })
 }

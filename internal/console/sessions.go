@@ -14,7 +14,8 @@ type sessionsData struct {
 	Filter admin.SessionFilter
 	Live   []admin.Session
 	Past   []admin.Session
-	First  bool // the first page, which shows live sessions too
+	First  bool   // the first page, which shows live sessions too
+	Again  string // link to the same page as it is by then
 	Next   string
 }
 
@@ -27,7 +28,14 @@ func (s *Console) sessionList(w http.ResponseWriter, r *http.Request, c admin.Ca
 	}
 	d := sessionsData{frame: s.frame(r, c, "Sessions", "sessions"), First: at.IsZero()}
 	d.Filter = admin.SessionFilter{Subject: field(q, "subject"), Target: field(q, "target"), Before: at, Limit: 50}
+	names := url.Values{}
+	for name, v := range map[string]string{"subject": d.Filter.Subject, "target": d.Filter.Target} {
+		if v != "" {
+			names.Set(name, v)
+		}
+	}
 	if d.First {
+		d.Again = "/sessions?" + names.Encode()
 		live, err := s.Service.LiveSessions(r.Context(), c)
 		if err != nil {
 			return err
@@ -40,7 +48,7 @@ func (s *Console) sessionList(w http.ResponseWriter, r *http.Request, c admin.Ca
 	}
 	d.Past = past
 	if more && len(past) > 0 {
-		d.Next = older("/sessions", url.Values{"subject": {d.Filter.Subject}, "target": {d.Filter.Target}}, past[len(past)-1].Opened)
+		d.Next = older("/sessions", names, past[len(past)-1].Opened)
 	}
 	s.render(w, r, http.StatusOK, "sessions", d)
 	return nil

@@ -77,7 +77,11 @@ func (w *walk) serve(ctx context.Context) error {
 	if err := w.tape.Asked(x.Wire()); err != nil {
 		return w.refuse(ctx, decision, notRecorded(err))
 	}
-	commit := g.Journal.Append(w.record(audit.TypeIntent, decision))
+	intent := w.record(audit.TypeIntent, decision)
+	if op.Prepared {
+		intent.Detail = "prepared; nothing runs yet"
+	}
+	commit := g.Journal.Append(intent)
 	overlap := w.target.Reads == BeforeRelease && !writes(op)
 	if !overlap {
 		if err := commit.Wait(ctx); err != nil {

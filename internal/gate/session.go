@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -180,6 +181,22 @@ func (s *Session) lease(ctx context.Context) (vault.Credential, error) {
 		return c, fmt.Errorf("credential for %s: %w", s.target.Name, err)
 	}
 	return c, nil
+}
+
+// NoteCancel writes down that somebody at client asked, outside of the session but with its key, to cancel what it does.
+// It does not wait: to stop is always allowed.
+func (s *Session) NoteCancel(client string) {
+	r := s.envelope(audit.TypeSignIn, "")
+	r.Client, r.Method, r.Effect, r.Detail = client, "cancel", access.Allow, "asked to cancel what the session does"
+	s.gate.Journal.Append(r)
+}
+
+// NoteViolation writes down that the client broke its protocol, which ends the session. What it did is said without its data.
+func (s *Session) NoteViolation(what string) {
+	r := s.envelope(audit.TypeRefusal, s.id+"."+strconv.FormatUint(s.requests.Add(1), 10))
+	r.Client, r.Method, r.Effect, r.Code, r.Detail = s.opts.Client, s.subject.Method, access.Deny, access.CodeUnclear, "protocol violation: "+what
+	s.gate.Journal.Append(r)
+	s.meter(access.Deny, access.CodeUnclear, 0)
 }
 
 // SetTicket attaches a change ticket to what follows; the empty string detaches it.

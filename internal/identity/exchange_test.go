@@ -233,6 +233,85 @@ func TestRevokedTokenOpensNothing(t *testing.T) {
 	}
 }
 
+func TestSecretIsGivenUpByWhoeverKnowsIt(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	var ended []string
+	w.reg.Ended = func(credential string) { ended = append(ended, credential) }
+	mint := func() (name, password string) {
+		status, out := w.exchange(w.person("alice"), "requested_token_type", identity.TypeSecret)
+		if status != http.StatusOK {
+			t.Fatalf("secret: %d %v", status, out)
+		}
+		return out["username"].(string), out["access_token"].(string)
+	}
+	name, password := mint()
+	other, _ := mint()
+	live, err := w.reg.SecretSubject(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What does not fit ends nothing, and is answered as if it did.
+	for _, form := range []url.Values{
+		{"username": {name}, "token": {"guess"}},
+		{"username": {other}, "token": {password}},
+		{"username": {"vg_nobody"}, "token": {password}},
+		{"token": {password}},
+		{"username": {name}, "token": {strings.Repeat("x", 4096)}},
+		{"username": {strings.Repeat("vg_", 999)}, "token": {password}},
+	} {
+		if status, _ := w.post("/revoke", form); status != http.StatusOK {
+			t.Errorf("revoking %.80v answered %d", form, status)
+		}
+	}
+	if _, err := w.reg.SecretSubject(ctx, name); err != nil || len(ended) > 0 {
+		t.Fatalf("ended without its password: %v, told %v", err, ended)
+	}
+	if status, out := w.post("/revoke", url.Values{"username": {name}, "token": {password}}); status != http.StatusOK {
+		t.Fatalf("revoke answered %d %v", status, out)
+	}
+	late, err := w.reg.SecretSubject(ctx, name)
+	checkRefusal(t, late, err, "", access.CodeIdentity, "was revoked")
+	// Somebody who was signing in meanwhile is asked again.
+	checkRefusal(t, nil, w.reg.Standing(ctx, live), "", access.CodeIdentity, "was revoked")
+	if _, err := w.reg.SecretSubject(ctx, other); err != nil {
+		t.Errorf("another secret of the same person ended too: %v", err)
+	}
+	if !slices.Equal(ended, []string{name}) {
+		t.Errorf("live sessions were told of %v, want %s", ended, name)
+	}
+}
+
+func TestOperatorEndsACredentialByItsName(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	var ended []string
+	w.reg.Ended = func(credential string) { ended = append(ended, credential) }
+	one, other := w.minted(w.person("alice")), w.minted(w.person("alice"))
+	made := w.minted(one)
+	_, out := w.exchange(w.person("alice"), "requested_token_type", identity.TypeSecret)
+	name := out["username"].(string)
+	credential := w.subject(one).Credential
+	for _, c := range []string{credential, name} {
+		if err := w.reg.End(ctx, c); err != nil {
+			t.Fatalf("End(%s): %v", c, err)
+		}
+	}
+	w.refused(one, access.CodeExpired, "it was revoked")
+	w.refused(made, access.CodeExpired, "it was revoked")
+	w.subject(other)
+	late, err := w.reg.SecretSubject(ctx, name)
+	checkRefusal(t, late, err, "", access.CodeIdentity, "was revoked")
+	for _, c := range []string{"", name, "vg_", "vg:", "vg:zz", strings.ToUpper(credential), "jti:abc", "corp:alice"} {
+		if err := w.reg.End(ctx, c); !errors.Is(err, identity.ErrNoCredential) {
+			t.Errorf("End(%q) = %v, want ErrNoCredential", c, err)
+		}
+	}
+	if !slices.Equal(ended, []string{credential, name}) {
+		t.Errorf("live sessions were told of %v", ended)
+	}
+}
+
 func TestTokensOutliveARestartAndNotAnotherGateway(t *testing.T) {
 	w := newWorld(t)
 	own := w.minted(w.person("alice"))
@@ -317,7 +396,7 @@ func TestSecretStandsForItsSubjectUntilItExpires(t *testing.T) {
 	}
 	w.now = w.now.Add(time.Minute)
 	late, err := w.reg.SecretSubject(ctx, name)
-	checkRefusal(t, late, err, "", access.CodeIdentity, "the secret has expired")
+	checkRefusal(t, late, err, "", access.CodeIdentity, "the secret has expired or was revoked")
 	decoy, err := w.reg.Secret(ctx, name)
 	if err != nil || cmp.Equal(decoy, v) {
 		t.Errorf("an expired secret still has its verifier (%v)", err)

@@ -2,11 +2,13 @@ package identity
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/identity/secret"
 	"github.com/vecgate/vecgate/internal/identity/token"
 )
 
@@ -93,20 +95,32 @@ func (r *Registry) whoami(w http.ResponseWriter, q *http.Request) {
 	reply(w, http.StatusOK, Who{*s, s.Display()})
 }
 
-// revoke is RFC 7009 for the gateway's own tokens: whoever holds one may end it.
+// revoke is RFC 7009 for the gateway's own tokens, and for its secrets when the form has a username too: whoever holds one
+// may end it. What opens nothing anyway is answered alike.
 func (r *Registry) revoke(w http.ResponseWriter, q *http.Request) {
 	q.Body = http.MaxBytesReader(w, q.Body, 64<<10)
 	if err := q.ParseForm(); err != nil || q.PostForm.Get("token") == "" {
 		oauthError(w, http.StatusBadRequest, "invalid_request", "field token is missing")
 		return
 	}
-	credential, err := r.tokens.Revoke(q.Context(), q.PostForm.Get("token"))
+	raw, credential := q.PostForm.Get("token"), q.PostForm.Get("username")
+	var err error
+	if credential != "" {
+		if err = r.secrets.GiveUp(q.Context(), credential, raw); errors.Is(err, secret.ErrUnknown) {
+			credential, err = "", nil
+		}
+	} else {
+		credential, err = r.tokens.Revoke(q.Context(), raw)
+	}
 	if err != nil {
 		r.refuse(w, r.told(q, err))
 		return
 	}
 	if credential != "" && r.Ended != nil {
 		r.Ended(credential)
+	}
+	if credential != "" && r.Revoked != nil {
+		r.Revoked(q.Context(), credential, clientAddress(q))
 	}
 	reply(w, http.StatusOK, struct{}{})
 }

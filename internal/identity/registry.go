@@ -47,6 +47,8 @@ type Registry struct {
 	// Ended is told of every credential that was revoked, as Subject.Credential names it, to end what is live. It may be
 	// nil.
 	Ended func(credential string)
+	// Revoked is told of every credential that its holder ended, to write it down. It may be nil.
+	Revoked func(ctx context.Context, credential, client string)
 	// SignedIn and Refused are told how every exchange of a token ended, to write it down; what SignedIn returns as an
 	// error refuses the exchange. Either may be nil.
 	SignedIn func(ctx context.Context, s *access.Subject, client string) error
@@ -320,6 +322,11 @@ func (r *Registry) Standing(ctx context.Context, s *access.Subject) error {
 	if err := r.tokens.Standing(ctx, s); err != nil {
 		return err
 	}
+	if secret.Named(s.Credential) {
+		if err := r.secrets.Living(ctx, s.Credential); err != nil {
+			return err
+		}
+	}
 	if s.Actor != nil {
 		actor := *s.Actor
 		now.Actor = &actor
@@ -426,6 +433,34 @@ func (r *Registry) Suspend(ctx context.Context, s Suspension) error {
 		r.CutOff(s)
 	}
 	return nil
+}
+
+// ErrNoCredential is what End returns for a name that is none of the gateway's own credentials.
+var ErrNoCredential = errors.New("no such credential")
+
+// End ends one credential of the gateway by its name, as Subject.Credential and the log have it, together with what was
+// made of it and with what is live: for an operator who knows that it leaked, and does not have it.
+func (r *Registry) End(ctx context.Context, credential string) error {
+	err := r.end(ctx, credential)
+	if err == nil && r.Ended != nil {
+		r.Ended(credential)
+	}
+	return err
+}
+
+func (r *Registry) end(ctx context.Context, credential string) error {
+	if secret.Named(credential) {
+		err := r.secrets.Revoke(ctx, credential)
+		if errors.Is(err, secret.ErrUnknown) {
+			return ErrNoCredential
+		}
+		return err
+	}
+	ok, err := r.tokens.End(ctx, credential)
+	if err == nil && !ok {
+		return ErrNoCredential
+	}
+	return err
 }
 
 // Reinstate lifts a suspension.

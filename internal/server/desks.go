@@ -118,6 +118,10 @@ func (p people) Reinstate(ctx context.Context, who string) error {
 	return p.registry.Reinstate(ctx, who)
 }
 
+func (p people) End(ctx context.Context, credential string) error {
+	return notFound(p.registry.End(ctx, credential), identity.ErrNoCredential)
+}
+
 // rules implements admin.Policy.
 type rules struct {
 	holder *policy.Holder

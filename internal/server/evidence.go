@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io/fs"
 	"strconv"
 	"strings"
@@ -119,16 +118,40 @@ func (e *evidence) Proof(ctx context.Context, seq uint64) ([]byte, error) {
 // Replay implements admin.Recordings.
 func (e *evidence) Replay(ctx context.Context, session string, from int, emit func(admin.Exchange) error) error {
 	first, last := e.places(ctx, session)
+	return Replay(ctx, e.log.Reader(), session, recording.Options{From: first, To: last}, from, emit)
+}
+
+// Replay calls emit for the exchanges of a session, from one on, in the words of admin. Those before are read too, because
+// later ones refer to them. It returns admin.ErrNotFound for a session that nothing is on record of.
+func Replay(ctx context.Context, source recording.Source, session string, opts recording.Options, from int, emit func(admin.Exchange) error) error {
 	number, found := 0, false
-	err := recording.Play(ctx, e.log.Reader(), session, recording.Options{From: first, To: last}, func(ev *recording.Event) error {
+	var said transcript.Conversation
+	err := recording.Play(ctx, source, session, opts, func(ev *recording.Event) error {
 		found = true
 		if ev.Kind != recording.Exchanged {
 			return nil
 		}
+		overHTTP := httptranscript.Speaks(ev.Asked)
 		if number++; number < from {
+			if !overHTTP {
+				said.Skip(words(ev))
+			}
 			return nil
 		}
-		return emit(exchange(number, ev))
+		x := exchange(number, ev)
+		line := func(l access.Line) error {
+			x.Lines = append(x.Lines, l)
+			return nil
+		}
+		if !overHTTP {
+			_ = said.Tell(words(ev), line) // returns line's errors only
+			return emit(x)
+		}
+		_ = httptranscript.Lines(ev.Asked, ev.Answered, line) // as above
+		if ev.Refused && ev.Detail != "" {
+			_ = line(access.Line{Kind: "error", Text: ev.Detail})
+		}
+		return emit(x)
 	})
 	if err == nil && !found {
 		return admin.ErrNotFound
@@ -136,7 +159,19 @@ func (e *evidence) Replay(ctx context.Context, session string, from int, emit fu
 	return err
 }
 
-// exchange tells an event in the words of admin.
+// words is what of an event a transcript is made of.
+func words(ev *recording.Event) transcript.Exchange {
+	x := transcript.Exchange{
+		Asked: ev.Asked, Answered: ev.Answered, Cut: ev.AskedLost != nil, Refused: ev.Refused,
+		Succeeded: ev.Done && !ev.Refused && ev.Effect == access.Allow && ev.Error == "",
+	}
+	if ev.Refused {
+		x.Refusal = ev.Detail
+	}
+	return x
+}
+
+// exchange tells an event in the words of admin, but for its lines.
 func exchange(number int, ev *recording.Event) admin.Exchange {
 	x := admin.Exchange{
 		Number: number, Request: ev.Request, Seq: ev.Seq, Time: ev.Began, Accesses: ev.Accesses, Unclear: ev.Unclear,
@@ -146,16 +181,11 @@ func exchange(number int, ev *recording.Event) admin.Exchange {
 	if ev.Grant != "" && ev.Effect == access.Allow {
 		x.Effect = access.Hold
 	}
-	if lost := errors.Join(ev.AskedLost, ev.AnsweredLost); lost != nil {
-		x.Sealed = lost.Error()
+	switch {
+	case ev.AskedLost != nil:
+		x.Sealed = ev.AskedLost.Error()
+	case ev.AnsweredLost != nil:
+		x.Sealed = "the answer: " + ev.AnsweredLost.Error()
 	}
-	lines := transcript.Lines
-	if httptranscript.Speaks(ev.Asked) {
-		lines = httptranscript.Lines
-	}
-	_ = lines(ev.Asked, ev.Answered, func(l access.Line) error { // returns emit's errors only
-		x.Lines = append(x.Lines, l)
-		return nil
-	})
 	return x
 }

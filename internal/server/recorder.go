@@ -56,6 +56,13 @@ func (r recorder) SignedIn(ctx context.Context, who *access.Subject, client stri
 	return r.journal.Append(rec).Wait(ctx)
 }
 
+// Revoked records that whoever held a credential ended it.
+func (r recorder) Revoked(ctx context.Context, credential, client string) error {
+	return r.journal.Append(&audit.Record{
+		Type: audit.TypeAdmin, Credential: credential, Client: client, Detail: "revoked by its holder: the credential " + credential,
+	}).Wait(ctx)
+}
+
 // Suspended records that somebody was cut off.
 func (r recorder) Suspended(ctx context.Context, s identity.Suspension) error {
 	return r.journal.Append(&audit.Record{Type: audit.TypeAdmin, Subject: s.By, Detail: "suspended " + s.Who + ": " + s.Reason}).Wait(ctx)

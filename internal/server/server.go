@@ -233,7 +233,7 @@ func (s *Server) listenHTTP(ctx context.Context, lc net.ListenConfig, name, addr
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: 64 << 10, ConnState: newVisitors(roomForVisitors).see, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	serve := func(ctx context.Context, ln net.Listener) error {
 		stop := context.AfterFunc(ctx, func() {

@@ -66,6 +66,12 @@ func (s *Server) web() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.registry.Revoked = func(ctx context.Context, credential, client string) {
+		if err := s.records.Revoked(context.WithoutCancel(ctx), credential, client); err != nil {
+			s.log.Error("revocation not recorded", "credential", credential, "error", err)
+		}
+	}
+
 	mux := http.NewServeMux()
 	for _, path := range identity.Paths {
 		mux.Handle(path, s.registry.Handler())

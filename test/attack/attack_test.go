@@ -200,15 +200,6 @@ func knock(t *testing.T, g *world.Gateway, params [][2]string, password string) 
 		t.Fatal(err)
 	}
 	var said []byte
-	asked := make([]byte, 9)
-	n, err := io.ReadFull(conn, asked)
-	said = append(said, asked[:n]...)
-	if err == nil && asked[0] == 'R' {
-		body := append([]byte(password), 0)
-		if _, err := conn.Write(append(binary.BigEndian.AppendUint32([]byte{'p'}, uint32(len(body)+4)), body...)); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for { // until the session is ready, or the gateway hangs up
 		head := make([]byte, 5)
 		if _, err := io.ReadFull(conn, head); err != nil {
@@ -219,6 +210,12 @@ func knock(t *testing.T, g *world.Gateway, params [][2]string, password string) 
 			return string(said)
 		}
 		said = append(append(said, head...), body...)
+		if head[0] == 'R' && body[3] == 3 {
+			answer := append([]byte(password), 0)
+			if _, err := conn.Write(append(binary.BigEndian.AppendUint32([]byte{'p'}, uint32(len(answer)+4)), answer...)); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -75,6 +75,73 @@ func TestRevokedTokenTakesWhatWasMadeOfItAlong(t *testing.T) {
 	}
 }
 
+// TestLeakedSecretIsEndedByWhoeverHasItAndByAnOperator: a secret that was made of a provider's token has no token of ours
+// that could be revoked with it.
+func TestLeakedSecretIsEndedByWhoeverHasItAndByAnOperator(t *testing.T) {
+	g := start(t, world.GatewayOptions{})
+	mint := func() *login.Minted {
+		id, err := world.SignIn(t.Context(), g.Issuer("sam"), "sam")
+		if err != nil {
+			t.Fatal(err)
+		}
+		gw, err := login.NewGateway(g.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := gw.Exchange(t.Context(), id, login.Ask{Secret: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	for name, end := range map[string]func(*login.Minted){
+		"whoever has it": func(m *login.Minted) {
+			gw, err := login.NewGateway(g.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := gw.Revoke(t.Context(), login.Minted{Username: m.Username, Token: m.Token + "x"}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := dial(t, g, m.Username, m.Token, nil); err != nil {
+				t.Errorf("a guess ended a secret: %v", err)
+			}
+			if err := gw.Revoke(t.Context(), *m); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := as(t, g, "aud", "audit", "show", "--dir", g.AuditDir); err != nil || !strings.Contains(out, "revoked by its holder: the credential "+m.Username) {
+				t.Errorf("not on record: %v", err)
+			}
+		},
+		"an operator": func(m *login.Minted) {
+			for _, who := range []string{"sam", "arno", "aud"} {
+				if out, err := as(t, g, who, "token", "revoke", m.Username, "--reason", "mine now"); err == nil {
+					t.Errorf("%s ended a credential: %s", who, out)
+				}
+			}
+			if out, err := as(t, g, "ops", "token", "revoke", m.Username, "--reason", "found in a build log"); err != nil {
+				t.Fatal(err, out)
+			}
+			if out, err := as(t, g, "aud", "audit", "show", "--dir", g.AuditDir); err != nil || !strings.Contains(out, "ended the credential "+m.Username) {
+				t.Errorf("not on record: %v", err)
+			}
+		},
+	} {
+		leaked, other := mint(), mint()
+		live, bystander := connect(t, g, leaked.Username, leaked.Token), connect(t, g, other.Username, other.Token)
+		end(leaked)
+		if _, err := dial(t, g, leaked.Username, leaked.Token, nil); err == nil {
+			t.Errorf("a secret that %s ended opens a session", name)
+		}
+		if _, err := live.Exec(t.Context(), "SELECT 1"); err == nil {
+			t.Errorf("the session of a secret that %s ended goes on", name)
+		}
+		if _, err := bystander.Exec(t.Context(), "SELECT 1"); err != nil {
+			t.Errorf("another secret of the same person ended too: %v", err)
+		}
+	}
+}
+
 func TestSuspendedApproverHearsNothingMore(t *testing.T) {
 	g := start(t, world.GatewayOptions{})
 	arno := token(t, g, "arno", login.Ask{})

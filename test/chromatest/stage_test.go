@@ -248,11 +248,11 @@ func (c *stage) call(t *testing.T, token, method, path, body string) map[string]
 	return answer
 }
 
-// held waits until a request is held that the token's owner may decide on, and returns its id.
-func (c *stage) held(t *testing.T, token string) string {
+// first waits until a list of the API has something, and returns the id of the first thing.
+func (c *stage) first(t *testing.T, token, path string) string {
 	t.Helper()
 	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		for _, v := range c.call(t, token, http.MethodGet, "/api/v1/requests?state=open", "") {
+		for _, v := range c.call(t, token, http.MethodGet, path, "") {
 			list, _ := v.([]any)
 			for _, item := range list {
 				if r, ok := item.(map[string]any); ok {
@@ -262,7 +262,7 @@ func (c *stage) held(t *testing.T, token string) string {
 			}
 		}
 	}
-	t.Fatal("no request is held")
+	t.Fatalf("%s stays empty", path)
 	return ""
 }
 

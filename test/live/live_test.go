@@ -487,6 +487,35 @@ func TestSuspensionCutsALiveSessionInTheMiddleOfAQuery(t *testing.T) {
 	})
 }
 
+func TestAnOffBoardedPersonIsCutOffWithTheirPipelines(t *testing.T) {
+	g := start(t, world.GatewayOptions{})
+	sam, retrain := token(t, g, "sam"), token(t, g, "retrain")
+	conns := []*pgx.Conn{connect(t, g, "sam", sam, nil), connect(t, g, "retrain", retrain, nil)}
+	if out, err := as(t, g, "sam", "identities", "suspend", "arno"); err == nil {
+		t.Errorf("sam, who is no operator, cut somebody off:\n%s", out)
+	}
+	out, err := as(t, g, "ops", "identities", "suspend", "sam", "--reason", "left the company")
+	must(t, out, err)
+	for i, conn := range conns {
+		waitFor(t, func() bool {
+			_, err := conn.Exec(t.Context(), "SELECT 1")
+			return err != nil
+		})
+		if _, err := pgx.Connect(t.Context(), g.DSN("x", []string{sam, retrain}[i])); err == nil {
+			t.Errorf("connection %d: an old token still opens a session", i)
+		}
+	}
+	out, err = as(t, g, "ops", "identities", "ls")
+	if must(t, out, err); !strings.Contains(out, "left the company") || !strings.Contains(out, "cut off") {
+		t.Errorf("identities ls:\n%s", out)
+	}
+	out, err = as(t, g, "ops", "identities", "reinstate", "sam")
+	must(t, out, err)
+	if _, err := pgx.Connect(t.Context(), g.DSN("sam", token(t, g, "sam"))); err != nil {
+		t.Errorf("after being let in again: %v", err)
+	}
+}
+
 func TestFullDiskFailsClosedAndRecovers(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to mount a small file system; internal/audit tests a full disk without")

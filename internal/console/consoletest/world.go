@@ -30,6 +30,7 @@ type World struct {
 	exchanges  map[string][]admin.Exchange
 	records    []json.RawMessage
 	suspended  []admin.Suspension
+	ended      []string
 	text       string
 	killed     map[string]error
 }
@@ -351,6 +352,26 @@ func (i *identities) Reinstate(_ context.Context, who string) error {
 	defer i.mu.Unlock()
 	i.suspended = slices.DeleteFunc(i.suspended, func(s admin.Suspension) bool { return s.Who == who })
 	return nil
+}
+
+func (i *identities) End(_ context.Context, credential string) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if credential != Secret {
+		return admin.ErrNotFound
+	}
+	i.ended = append(i.ended, credential)
+	return nil
+}
+
+// Secret is the name of the only credential that can be ended.
+const Secret = "vg_k7m2p9q4x5z8w3nd"
+
+// Ended returns the credentials that were ended.
+func (w *World) Ended() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.ended)
 }
 
 type policy World

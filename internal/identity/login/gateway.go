@@ -132,10 +132,14 @@ func (g *Gateway) Exchange(ctx context.Context, token string, ask Ask) (*Minted,
 	return &Minted{Token: out.Token, Username: out.Username, Lifetime: time.Duration(out.Expires) * time.Second}, nil
 }
 
-// Revoke ends a token of the gateway.
-func (g *Gateway) Revoke(ctx context.Context, token string) error {
+// Revoke ends a token of the gateway, or the secret with that username and password.
+func (g *Gateway) Revoke(ctx context.Context, m Minted) error {
+	form := url.Values{"token": {m.Token}}
+	if m.Username != "" {
+		form.Set("username", m.Username)
+	}
 	var out struct{}
-	status, err := post(ctx, g.HTTP, g.URL+"/revoke", url.Values{"token": {token}}, &out)
+	status, err := post(ctx, g.HTTP, g.URL+"/revoke", form, &out)
 	if err == nil && status != http.StatusOK {
 		err = errors.New("status " + strconv.Itoa(status))
 	}

@@ -112,7 +112,7 @@ func TestBrowserSignInIsGoodForTheGateway(t *testing.T) {
 	if who, err = g.Whoami(ctx, minted.Token); err != nil || who.Ticket != "CHG-7" || who.Targets[0] != "products" || who.Scopes[0] != "read" {
 		t.Errorf("whoami of the minted token: %+v, %v", who, err)
 	}
-	if err := g.Revoke(ctx, minted.Token); err != nil {
+	if err := g.Revoke(ctx, *minted); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := g.Whoami(ctx, minted.Token); err == nil || !strings.Contains(err.Error(), "it was revoked") {

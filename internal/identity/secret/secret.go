@@ -141,10 +141,7 @@ func (s *Secrets) Verifier(ctx context.Context, name string) (Verifier, error) {
 func (s *Secrets) Subject(ctx context.Context, name string) (*access.Subject, error) {
 	e, err := s.living(ctx, name)
 	if errors.Is(err, ErrUnknown) {
-		return nil, &access.Refusal{
-			Code: access.CodeIdentity, Message: "the name or the password is wrong, or the secret has expired",
-			Hint: "make a new one: vecgate token --secret",
-		}
+		return nil, refused()
 	}
 	if err != nil {
 		return nil, err
@@ -161,13 +158,57 @@ func (s *Secrets) Subject(ctx context.Context, name string) (*access.Subject, er
 	return body.Subject, nil
 }
 
-// Revoke ends a secret before its time.
+// Revoke ends a secret before its time, on an operator's word. It returns ErrUnknown for a name that no living secret has.
 func (s *Secrets) Revoke(ctx context.Context, name string) error {
+	if _, err := s.living(ctx, name); err != nil {
+		return err
+	}
 	return s.Store.DeleteSecret(ctx, name)
 }
 
+// GiveUp ends a secret before its time, on the word of whoever knows its password. For a wrong password and a name that no
+// living secret has it returns ErrUnknown, after the same work.
+func (s *Secrets) GiveUp(ctx context.Context, name, password string) error {
+	v, err := s.Verifier(ctx, name)
+	if err != nil {
+		return err
+	}
+	if len(password) > maxPassword || !v.fits(password) {
+		return ErrUnknown
+	}
+	return s.Store.DeleteSecret(ctx, name)
+}
+
+// maxPassword bounds what is hashed for somebody who has proved nothing yet; ours have 40 letters.
+const maxPassword = 128
+
+// fits reports whether a password is the one that the verifier was made of.
+func (v Verifier) fits(password string) bool {
+	salted, err := pbkdf2.Key(sha256.New, password, v.Salt, v.Iterations, sha256.Size)
+	return err == nil && hmac.Equal(fromSalted(salted, v.Salt).StoredKey, v.StoredKey)
+}
+
+// Living refuses a name that no living secret has: it was revoked, or it expired.
+func (s *Secrets) Living(ctx context.Context, name string) error {
+	_, err := s.living(ctx, name)
+	if errors.Is(err, ErrUnknown) {
+		return refused()
+	}
+	return err
+}
+
+// Named reports whether a credential is a secret.
+func Named(credential string) bool { return strings.HasPrefix(credential, Prefix) }
+
+func refused() *access.Refusal {
+	return &access.Refusal{
+		Code: access.CodeIdentity, Message: "the name or the password is wrong, or the secret has expired or was revoked",
+		Hint: "make a new one: vecgate token --secret",
+	}
+}
+
 func (s *Secrets) living(ctx context.Context, name string) (Entry, error) {
-	if len(name) > 64 || !strings.HasPrefix(name, Prefix) {
+	if len(name) > 64 || !Named(name) {
 		return Entry{}, ErrUnknown
 	}
 	e, err := s.Store.Secret(ctx, name)

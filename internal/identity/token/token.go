@@ -58,7 +58,7 @@ func Open(o Options) (*Minter, error) {
 	if o.Lifetime == 0 {
 		o.Lifetime = min(DefaultLifetime, o.MaxLifetime)
 	}
-	if o.Lifetime < 0 || o.Lifetime > o.MaxLifetime || o.MaxLifetime > 24*time.Hour {
+	if o.Lifetime < 0 || o.Lifetime > o.MaxLifetime || o.MaxLifetime > maxLifetime {
 		return nil, fmt.Errorf("tokens: lifetime %s must not exceed max_lifetime %s, which must not exceed 24h", o.Lifetime, o.MaxLifetime)
 	}
 	keys, err := openKeyring(o.Dir, o.MaxLifetime+2*skew, o.Now)
@@ -68,7 +68,11 @@ func Open(o Options) (*Minter, error) {
 	return &Minter{Options: o, keys: keys}, nil
 }
 
-const skew = time.Minute
+const (
+	skew        = time.Minute
+	maxLifetime = 24 * time.Hour // whatever the configuration says
+	idSize      = 16
+)
 
 // Ask is what a token should be good for. The zero value asks for everything that the subject may, for the default time.
 type Ask struct {
@@ -219,7 +223,7 @@ func (m *Minter) Mint(s *access.Subject, ask Ask) (raw string, as *access.Subjec
 	if err != nil {
 		return "", nil, err
 	}
-	id := make([]byte, 16)
+	id := make([]byte, idSize)
 	_, _ = rand.Read(id) // never fails, see crypto/rand
 	b := body{
 		Issuer: m.Issuer, Audience: m.Issuer, Subject: as.ID, Issued: m.Now().Unix(), Expires: as.Expires.Unix(),
@@ -346,6 +350,17 @@ func (m *Minter) Revoke(ctx context.Context, raw string) (credential string, err
 		return "", err
 	}
 	return s.Credential, m.Revocations.RevokeToken(ctx, strings.TrimPrefix(s.Credential, ownPrefix), s.Expires.Add(skew))
+}
+
+// End ends a token by the name of its credential, on an operator's word; ok is false for what is no name of one. Which
+// tokens were made is not kept, so that one that never was can be ended too.
+func (m *Minter) End(ctx context.Context, credential string) (ok bool, err error) {
+	jti, own := strings.CutPrefix(credential, ownPrefix)
+	if b, err := hex.DecodeString(jti); !own || err != nil || len(b) != idSize || jti != strings.ToLower(jti) {
+		return false, nil
+	}
+	// The configuration may have allowed longer lives when it was made.
+	return true, m.Revocations.RevokeToken(ctx, jti, m.Now().Add(maxLifetime+skew))
 }
 
 // JWKS is the public keys, for whoever wants to check a token of the gateway.

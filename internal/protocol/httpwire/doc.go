@@ -47,7 +47,7 @@ type Target struct {
 // Limits bound what clients can make the gateway hold. Zero values take the defaults.
 type Limits struct {
 	Body             int64         // largest request body; 64 MiB
-	Bodies           int64         // all bodies held at once; eight times Body
+	Bodies           int64         // all bodies held at once; four times Body
 	SignIn           time.Duration // to read a request's head; 10s
 	Idle             time.Duration // a session that is silent for so long ends; 5m
 	Session          time.Duration // a session ends after so long; 24h
@@ -95,7 +95,7 @@ func New(c Config) (*Server, error) {
 		l.Body = 64 << 20
 	}
 	if l.Bodies < l.Body {
-		l.Bodies = 8 * l.Body
+		l.Bodies = 4 * l.Body
 	}
 	if l.SignIn <= 0 {
 		l.SignIn = 10 * time.Second

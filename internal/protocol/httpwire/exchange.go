@@ -243,8 +243,10 @@ func (o *outlet) begin(length int) error {
 	if o.x.begun {
 		return nil
 	}
-	if err := o.tape.Answered([]byte(strconv.Itoa(o.status) + "\n")); err != nil {
-		return &access.Refusal{Code: access.CodeNotRecorded, Message: "the answer could not be recorded", Err: err}
+	held := o.held
+	o.held = nil
+	if err := o.record(append([]byte(strconv.Itoa(o.status)+"\n"), held...)); err != nil {
+		return err
 	}
 	h := o.x.writer.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -253,11 +255,6 @@ func (o *outlet) begin(length int) error {
 	}
 	if length >= 0 {
 		h.Set("Content-Length", strconv.Itoa(length))
-	}
-	held := o.held
-	o.held = nil
-	if err := o.record(held); err != nil {
-		return err
 	}
 	o.x.begun = true
 	o.x.writer.WriteHeader(o.status)

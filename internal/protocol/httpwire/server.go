@@ -162,7 +162,7 @@ func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []
 	}
 	if fault == nil {
 		var text []byte
-		if text, release, fault = s.body(r, route); fault == nil && text != nil {
+		if text, release, fault = s.body(x.writer, r, route); fault == nil && text != nil {
 			if document, fault = jsonstream.Read(text); fault != nil {
 				fault = &Unclear{"its body is not strict JSON: " + fault.Error()}
 			}
@@ -181,8 +181,11 @@ func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []
 	return release
 }
 
+// sending is how long a client may take to send a document.
+const sending = 2 * time.Minute
+
 // body reads what a route takes, within the limits.
-func (s *Server) body(r *http.Request, route *Route) (text []byte, release func(), err error) {
+func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route) (text []byte, release func(), err error) {
 	release = func() {}
 	switch {
 	case len(r.TransferEncoding) > 0 || r.ContentLength < 0 && r.ProtoMajor == 1:
@@ -211,7 +214,12 @@ func (s *Server) body(r *http.Request, route *Route) (text []byte, release func(
 		return nil, release, &access.Refusal{Code: access.CodeLimit, Message: "the gateway holds too many requests of this size"}
 	}
 	release = func() { s.bodies.give(n) }
-	if text, err = readAll(r.Body, n); err != nil {
+	// Who sends slowly holds a part of the budget: not for ever. The deadline is lifted so that a held request may wait.
+	conn := http.NewResponseController(w)
+	_ = conn.SetReadDeadline(time.Now().Add(sending)) // every connection of net/http can
+	text, err = readAll(r.Body, n)
+	_ = conn.SetReadDeadline(time.Time{})
+	if err != nil {
 		return nil, release, &Unclear{"its body ends early"}
 	}
 	return text, release, nil

@@ -170,16 +170,13 @@ func (g *guest) begin(p startup.Packet) error {
 	if g.secure == nil && (s.tls != nil || !loopback(g.raw.RemoteAddr()) || !loopback(g.raw.LocalAddr())) {
 		return &startup.Fault{SQLSTATE: "28000", Message: "this gateway takes connections over TLS only", Hint: "connect with sslmode=require or better"}
 	}
-	var rules startup.Rules
-	// The rules of a target hold before it is known who asks, but tell nothing about it: an unknown target has the strictest.
-	for _, param := range p.Params {
-		if param.Name == "database" {
-			if t := s.targets[param.Value]; t != nil {
-				rules.StatementTimeout, rules.LockTimeout = t.StatementTimeout.Milliseconds(), t.LockTimeout.Milliseconds()
-			}
+	// The rules of a target hold before it is known who asks; a database that is none has nothing to bound.
+	start, err := startup.Read(p, func(database string) (rules startup.Rules) {
+		if t := s.targets[database]; t != nil {
+			rules.StatementTimeout, rules.LockTimeout = t.StatementTimeout.Milliseconds(), t.LockTimeout.Milliseconds()
 		}
-	}
-	start, err := startup.Read(p, rules)
+		return rules
+	})
 	if err != nil {
 		return err
 	}

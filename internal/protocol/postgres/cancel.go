@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/startup"
 )
 
@@ -67,11 +69,15 @@ func (k *keys) cancel(ctx context.Context, server *Server, p startup.Packet, add
 			s.wrongKeys++
 		}
 		k.mu.Unlock()
-		server.log.WarnContext(ctx, "cancel request with a wrong key", "client", address)
+		// Recorded like any other wrong secret, and no faster.
+		server.config.Gate.RefuseSignIn(ctx, gate.SignIn{Client: address, Method: "cancel"}, &access.Refusal{
+			Code: access.CodeIdentity, Message: "cancel request with a wrong key",
+		})
 		return
 	}
 	k.mu.Unlock()
 	server.log.InfoContext(ctx, "cancel requested", "session", s.gate.ID(), "client", address)
+	s.gate.NoteCancel(address)
 	s.takeBack(ctx)
 }
 

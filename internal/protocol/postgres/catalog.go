@@ -28,11 +28,37 @@ type target struct {
 	conn *pgx.Conn  // guarded by mu
 }
 
+// Shared are targets that several servers reach: each has one catalog and one analyzer for all of them. The zero value is
+// ready.
+type Shared struct {
+	mu      sync.Mutex
+	targets map[string]*target // guarded by mu
+}
+
+// target returns the target of that name, which the first server makes.
+func (s *Shared) target(name string, fresh func() *target) *target {
+	if s == nil {
+		return fresh()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.targets[name]
+	if t == nil {
+		t = fresh()
+		if s.targets == nil {
+			s.targets = map[string]*target{}
+		}
+		s.targets[name] = t
+	}
+	return t
+}
+
 // snapshot is what is known of a target's catalog.
 type snapshot struct {
 	catalog *analysis.Catalog
 	types   *value.Types
-	loaded  time.Time // when reading it began
+	loaded  time.Time           // when reading it began
+	styles  [len(styles)]string // of a session that asked for nothing; not set inside a transaction
 }
 
 // current is the newest snapshot; nil before the first.
@@ -41,7 +67,8 @@ func (t *target) current() *snapshot { return t.snapshot.Load() }
 // keepFresh reads the catalog again and again until ctx ends, so that changes made elsewhere are seen.
 func (t *target) keepFresh(ctx context.Context) {
 	for {
-		if _, err := t.refresh(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		// Another listener that shares the target may just have read it.
+		if _, err := t.refresh(ctx, time.Now().Add(-t.Refresh/2)); err != nil && ctx.Err() == nil {
 			t.server.log.ErrorContext(ctx, "read catalog", "target", t.name, "error", err)
 		}
 		select {
@@ -103,7 +130,11 @@ func (t *target) load(ctx context.Context) (*snapshot, error) {
 	if err == nil {
 		var types *value.Types
 		if types, err = value.Load(ctx, t.conn); err == nil {
-			return &snapshot{catalog, types, began}, nil
+			next := &snapshot{catalog: catalog, types: types, loaded: began}
+			for i, name := range styles {
+				next.styles[i] = t.conn.PgConn().ParameterStatus(name)
+			}
+			return next, nil
 		}
 	}
 	if !fresh {

@@ -68,6 +68,10 @@ type Config struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 
+	// Shared lets several listeners of one gateway share what is known of the targets that they all reach, which must be
+	// configured alike; nil means that nothing is shared.
+	Shared *Shared
+
 	// NewAnalyzer makes the analyzer of a target; nil means analysis.New.
 	NewAnalyzer func(target string) Analyzer
 }

@@ -30,7 +30,9 @@ type exchange struct {
 	copyIn    bool
 	work      bool // it does what a held request would block on
 	ticket    string
+	under     string // the settings as they will be where planning has come to
 	redact    bool
+	waited    bool // people were asked, and it was planned before that
 
 	cancel    context.CancelCauseFunc
 	watch     *watcher
@@ -102,6 +104,7 @@ func (x *exchange) Waiting(n access.Notice) error {
 	if err := x.s.write(report.Append(nil)); err != nil {
 		return err
 	}
+	x.waited = true
 	x.startWatching()
 	return nil
 }

@@ -31,6 +31,7 @@ func (x *exchange) message(ctx context.Context, kind byte, body []byte, total in
 		if err := x.s.critical(string(name), string(val), false); err != nil {
 			return err
 		}
+		x.s.settings.report(string(name), string(val))
 		x.send(total, false)
 		return nil
 	case wire.ErrorResponse:
@@ -193,6 +194,9 @@ func (x *exchange) happened(e *execution) {
 	st := e.statement
 	if st == nil {
 		return
+	}
+	for _, set := range st.ChangesSettings {
+		s.settings.change(set, x.stays(e, set))
 	}
 	s.worked = s.worked || x.work
 	if st.ChangesCatalog || e.of.statement() != nil && e.of.statement().ChangesCatalog || st.Kind == analysis.RollbackTo && s.altered {

@@ -15,6 +15,8 @@ type prepared struct {
 	plan *analysis.Plan
 	// types are the OIDs that the client gave for the parameters, four bytes each.
 	types []byte
+	// under are the settings when it was parsed, which its literals mean something by.
+	under string
 
 	// What was made last to rewrite its rows, and for what.
 	rewriter  *value.Rewriter
@@ -42,6 +44,7 @@ type portal struct {
 	cursor  bool   // made by DECLARE: it may outlive its transaction
 	rows    int64  // delivered so far
 	params  int
+	under   string // the settings when its parameters were read
 }
 
 // names are the prepared statements and portals of a session, as far as the target has confirmed them.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -158,12 +159,23 @@ func sum(a, b int64) int64 {
 	return a + b
 }
 
-// maxShown is how much of one parameter people are shown; the approval binds all of it.
-const maxShown = 1024
+// Of what people are shown; the approval binds all of it.
+const (
+	maxShown      = 1024     // bytes of one parameter
+	maxParameters = 16 << 10 // of the parameters of one statement
+	maxListed     = 32 << 10 // of several statements, besides the last
+	maxOne        = 8 << 10  // of one text among several
+)
 
 // text fills in what is shown to people and what an approval is bound to.
+//
+// What the gateway says stands before what the client wrote, so that no text can push it out of sight or say it first.
 func (x *exchange) text() {
 	op := &x.op
+	bound := x.s.settings.bound
+	c := lengthPrefixed(append(x.canonical[:0], "postgres 2"...), bound)
+	b := showSettings(x.shown[:0], "with", bound)
+	defer func() { x.canonical, x.shown, op.Canonical = c, b, c }()
 	if len(x.steps) == 1 && x.steps[0].kind == wire.Query {
 		if op.Text == "" && len(x.runs) > 0 {
 			op.Text = x.queryText()
@@ -173,12 +185,41 @@ func (x *exchange) text() {
 			named = named || x.runs[i].statement != nil && x.runs[i].of.statement() != x.runs[i].statement
 		}
 		if !named {
+			c = lengthPrefixed(c, op.Text)
+			op.Text, b = headed(b, op.Text)
 			return // the text says it all
 		}
 	}
-	c := append(x.canonical[:0], "postgres 1"...)
-	b := x.shown[:0]
-	single := ""
+	total := len(x.runs)
+	for i := range x.steps {
+		if x.onlyPrepared(&x.steps[i]) {
+			total++
+		}
+	}
+	if total > 1 {
+		b = append(strconv.AppendInt(append(b, "-- "...), int64(total), 10), " statements:\n"...)
+	}
+	listed := 0
+	list := func(e *execution, text string) {
+		if total == 1 {
+			b = showParameters(b, e, bound)
+			op.Text, b = headed(b, text)
+			listed++
+			return
+		}
+		if len(b) >= maxListed {
+			return
+		}
+		listed++
+		b = showParameters(b, e, bound)
+		b = strconv.AppendInt(append(b, "-- statement "...), int64(listed), 10)
+		b = append(b, ":\n"...)
+		if cut := cutAt(text, maxOne); len(cut) < len(text) {
+			b = strconv.AppendInt(append(append(b, cut...), "\n-- cut here: "...), int64(len(text)-len(cut)), 10)
+			text = " more bytes"
+		}
+		b = append(append(b, text...), '\n')
+	}
 	for i := range x.runs {
 		e := &x.runs[i]
 		text := e.of.text
@@ -190,45 +231,63 @@ func (x *exchange) text() {
 		}
 		c = lengthPrefixed(c, e.of.text)
 		c = lengthPrefixed(c, string(e.of.types))
-		single = text
 		if e.portal == nil {
 			c = lengthPrefixed(c, "")
 		} else {
 			c = lengthPrefixed(c, string(e.portal.values))
-		}
-		if len(x.runs) == 1 && (e.portal == nil || e.portal.params == 0) {
-			break
-		}
-		if len(b) < 64<<10 {
-			if len(b) > 0 {
-				b = append(b, '\n')
-			}
-			b = append(b, text...)
-			if e.portal != nil {
-				b = showValues(b, e.portal.values)
+			if e.portal.under != bound {
+				c = lengthPrefixed(append(c, "bound"...), e.portal.under)
 			}
 		}
-	}
-	if x.shown = b; len(b) > 0 {
-		single = string(b)
+		if e.of.under != bound {
+			c = lengthPrefixed(append(c, "parsed"...), e.of.under)
+		}
+		list(e, text)
 	}
 	for i := range x.steps {
-		st := &x.steps[i]
-		if st.kind != wire.Parse || st.about == nil || x.executes(st.about) {
-			continue
-		}
-		c = lengthPrefixed(append(c, "prepares"...), st.about.text)
-		if single == "" {
-			single = st.about.text
-		} else if len(single) < 64<<10 {
-			single += "\n-- prepares: " + st.about.text
+		if st := &x.steps[i]; x.onlyPrepared(st) {
+			c = lengthPrefixed(append(c, "prepares"...), st.about.text)
+			if total == 1 {
+				list(&execution{of: st.about}, st.about.text)
+			} else {
+				list(&execution{of: st.about}, "-- only prepared\n"+st.about.text)
+			}
 		}
 	}
-	if op.Text == "" {
-		op.Text = single
+	if total > 1 {
+		if more := total - listed; more > 0 {
+			b = append(strconv.AppendInt(append(b, "-- and "...), int64(more), 10), " more statements that are not shown\n"...)
+		}
+		op.Text = string(b)
 	}
-	x.canonical = c
-	op.Canonical = c
+}
+
+// onlyPrepared reports whether a step prepares what does not run in this exchange.
+func (x *exchange) onlyPrepared(st *step) bool {
+	return st.kind == wire.Parse && st.about != nil && !x.executes(st.about)
+}
+
+// headed puts what the gateway says before a text. A text that begins as if the gateway spoke gets a heading too.
+func headed(b []byte, text string) (string, []byte) {
+	if len(b) == 0 && !strings.HasPrefix(strings.TrimSpace(text), "--") {
+		return text, b
+	}
+	b = append(append(b, "-- the statement:\n"...), text...)
+	return string(b), b
+}
+
+// showParameters appends the parameters of a statement, and under which settings it was read when they are others now.
+func showParameters(b []byte, e *execution, bound string) []byte {
+	if e.of.under != bound {
+		b = showSettings(b, "prepared with", e.of.under)
+	}
+	if e.portal == nil {
+		return b
+	}
+	if e.portal.under != bound && e.portal.under != e.of.under {
+		b = showSettings(b, "parameters given with", e.portal.under)
+	}
+	return showValues(b, e.portal.values)
 }
 
 // is reports whether what runs is of that kind.
@@ -263,22 +322,33 @@ func lengthPrefixed(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
-// showValues appends the parameters as people read them.
+// cutAt is the beginning of a text, not longer than n bytes.
+func cutAt(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}
+
+// showValues appends the parameters as people read them, a line each.
 func showValues(b []byte, values []byte) []byte {
+	end, more := len(b)+maxParameters, 0
 	wire.EachValue(values, func(i int, format int16, value []byte) {
-		b = append(b, "\n-- $"...)
+		if len(b) > end {
+			more++
+			return
+		}
+		b = append(b, "-- $"...)
 		b = append(strconv.AppendInt(b, int64(i+1), 10), " = "...)
 		cut := value
 		switch {
 		case value == nil:
 			b = append(b, "NULL"...)
-			return
 		case format == 0 && utf8.Valid(value):
-			if len(cut) > maxShown {
-				for cut = cut[:maxShown]; len(cut) > 0 && !utf8.Valid(cut); {
-					cut = cut[:len(cut)-1]
-				}
-			}
+			cut = value[:len(cutAt(string(value[:min(len(value), maxShown+1)]), maxShown))]
 			b = strconv.AppendQuote(b, string(cut))
 		default:
 			cut = cut[:min(len(cut), maxShown/4)]
@@ -289,6 +359,10 @@ func showValues(b []byte, values []byte) []byte {
 			b = append(b, " … ("...)
 			b = append(strconv.AppendInt(b, int64(len(value)), 10), " bytes)"...)
 		}
+		b = append(b, '\n')
 	})
+	if more > 0 {
+		b = append(strconv.AppendInt(append(b, "-- and "...), int64(more), 10), " more parameters that are not shown\n"...)
+	}
 	return b
 }

@@ -13,6 +13,7 @@ import (
 
 // plan finds out what the run would do.
 func (x *exchange) plan() {
+	x.under = x.s.settings.bound
 	for i := range x.steps {
 		st := &x.steps[i]
 		st.effect = -1
@@ -145,7 +146,7 @@ func (x *exchange) planParse(st *step) *fault {
 	if len(m.Name) > 0 && x.s.names.full() {
 		return &fault{sqlstate: "54000", message: fmt.Sprintf("a session may have %d prepared statements here", x.s.names.limit), hint: "close those that are not needed"}
 	}
-	p := &prepared{text: plan.Text, plan: plan}
+	p := &prepared{text: plan.Text, plan: plan, under: x.under}
 	if len(m.Types) > 0 {
 		p.types = append([]byte(nil), m.Types...)
 	}
@@ -161,7 +162,13 @@ func (x *exchange) planParse(st *step) *fault {
 // whatever the text says.
 func (x *exchange) declared(p *prepared) *fault {
 	for i := 0; i+4 <= len(p.types); i += 4 {
-		if oid := binary.BigEndian.Uint32(p.types[i:]); oid != 0 && x.s.snapshot().catalog.RunsCode(oid) {
+		oid := binary.BigEndian.Uint32(p.types[i:])
+		runs := x.s.snapshot().catalog.RunsCode(oid)
+		if runs && x.s.inside == nil { // it may just not be known yet
+			x.s.reread()
+			runs = x.s.snapshot().catalog.RunsCode(oid)
+		}
+		if runs {
 			return &fault{
 				sqlstate: "42501", message: fmt.Sprintf("parameter $%d is of a type (%d) whose values run code that the gateway does not know", i/4+1, oid),
 				hint: "give it the type that it is made of, such as text",
@@ -187,7 +194,7 @@ func (x *exchange) planBind(st *step) *fault {
 	if f := x.declared(of); f != nil {
 		return f
 	}
-	p := &portal{of: of, params: m.Count}
+	p := &portal{of: of, params: m.Count, under: x.under}
 	buf := make([]byte, 0, len(m.Values)+len(m.Results))
 	buf = append(append(buf, m.Values...), m.Results...)
 	p.values, p.formats = buf[:len(m.Values):len(m.Values)], buf[len(m.Values):]
@@ -224,11 +231,11 @@ func (x *exchange) planQuery(st *step, text string) *fault {
 	x.effect(effect{kind: analysis.Deallocate, name: ""}) // a Query drops the unnamed statement
 	st.first = len(x.runs)
 	st.count = len(plan.Statements)
-	of := &prepared{text: plan.Text, plan: plan}
+	of := &prepared{text: plan.Text, plan: plan, under: x.under}
 	for i, statement := range plan.Statements {
 		one := of
 		if len(plan.Statements) > 1 {
-			one = &prepared{text: statement.Text, plan: &analysis.Plan{Text: statement.Text, Statements: plan.Statements[i : i+1], Epoch: plan.Epoch}}
+			one = &prepared{text: statement.Text, plan: &analysis.Plan{Text: statement.Text, Statements: plan.Statements[i : i+1], Epoch: plan.Epoch}, under: x.under}
 		}
 		if f := x.execute(statement, one, nil); f != nil {
 			return f
@@ -261,7 +268,7 @@ func (x *exchange) execute(statement *analysis.Statement, of *prepared, p *porta
 		return &fault{sqlstate: "42622", message: "the name of a prepared statement or cursor is longer than 63 bytes"}
 	}
 	inner := func() *prepared {
-		return &prepared{text: statement.Text, body: true, plan: one(statement, of.plan.Epoch)}
+		return &prepared{text: statement.Text, body: true, plan: one(statement, of.plan.Epoch), under: x.under}
 	}
 	switch statement.Kind {
 	case analysis.CopyIn:
@@ -278,7 +285,7 @@ func (x *exchange) execute(statement *analysis.Statement, of *prepared, p *porta
 		if x.s.names.full() {
 			return &fault{sqlstate: "54000", message: "too many cursors in this session"}
 		}
-		e.effect = x.effect(effect{kind: analysis.Declare, name: statement.Prepares, portal: &portal{of: inner(), cursor: true}})
+		e.effect = x.effect(effect{kind: analysis.Declare, name: statement.Prepares, portal: &portal{of: inner(), cursor: true, under: x.under}})
 	case analysis.Deallocate, analysis.Close, analysis.Discard:
 		e.effect = x.effect(effect{kind: statement.Kind, name: statement.Executes, all: statement.All})
 	case analysis.Execute:
@@ -316,6 +323,9 @@ func (x *exchange) execute(statement *analysis.Statement, of *prepared, p *porta
 	for _, set := range statement.ChangesSettings {
 		if set.Name == "vecgate.ticket" && !set.Reset {
 			x.ticket = set.Value
+		}
+		if !strings.HasPrefix(set.Name, "vecgate.") {
+			x.under = after(x.under, statement.Text)
 		}
 	}
 	x.runs = append(x.runs, e)

@@ -101,7 +101,10 @@ func (x *exchange) missing() string {
 // asked is the text that positions in errors refer to.
 func (x *exchange) asked() string {
 	if len(x.runs) > 0 && x.runs[0].portal == nil {
-		return x.op.Text
+		if x.steps[0].kind == wire.Query {
+			return x.queryText()
+		}
+		return x.runs[0].of.text
 	}
 	for i := range x.steps {
 		if about := x.steps[i].about; about != nil && about.statement() != nil && about.statement().Unclear != "" {

@@ -347,6 +347,31 @@ func TestACancelRequestNeedsTheKey(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("canceled with a wrong key: %v", err)
 	}
+	if turnedAway := w.journal.wait(t, audit.TypeSignIn, 1); turnedAway[0].Method != "cancel" || turnedAway[0].Effect != access.Deny {
+		t.Errorf("%+v", turnedAway[0])
+	}
+}
+
+func TestACancelRequestIsOnRecord(t *testing.T) {
+	w := newWorld(t)
+	conn := w.connect()
+	if err := conn.PgConn().CancelRequest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.journal.wait(t, audit.TypeSignIn, 1)[0]; r.Method != "cancel" || r.Effect != access.Allow || r.Session == "" || r.Client == "" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestAProtocolViolationIsOnRecord(t *testing.T) {
+	w := newWorld(t)
+	r := dialRaw(t, w.dsn())
+	r.send("\x01\x00\x00\x00\x04")
+	refused := w.journal.wait(t, audit.TypeRefusal, 1)[0]
+	if !strings.HasPrefix(refused.Detail, "protocol violation: ") || refused.Effect != access.Deny || refused.Request == "" || refused.Client == "" {
+		t.Errorf("%+v", refused)
+	}
+	w.journal.wait(t, audit.TypeSessionClose, 1)
 }
 
 func TestNamesThatDifferBehind63BytesAreOneName(t *testing.T) {

@@ -56,7 +56,7 @@ func New(c Config) (*Server, error) {
 		if t.Refresh == 0 {
 			t.Refresh = 30 * time.Second
 		}
-		s.targets[name] = &target{Target: t, name: name, server: s, analyzer: analyzer(name)}
+		s.targets[name] = c.Shared.target(name, func() *target { return &target{Target: t, name: name, server: s, analyzer: analyzer(name)} })
 	}
 	s.keys.live = map[uint32]*session{}
 	s.doors.waiting = map[string]int{}

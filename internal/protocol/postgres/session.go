@@ -46,6 +46,7 @@ type session struct {
 	ticket   string
 	undo     *string // the ticket before SET LOCAL
 	names    names
+	settings settings
 	x        exchange
 	out      []byte
 	told     bool // the client knows why the session ends
@@ -128,6 +129,7 @@ func (s *session) start(ctx context.Context, asked *startup.Session) error {
 			return err
 		}
 	}
+	s.settings.begin(s.target.current().styles, asked.Settings, s.up.settings)
 	s.names.limit = s.server.limits.Names
 	s.server.keys.add(s)
 	s.idle.timer = time.AfterFunc(time.Hour, s.tick)
@@ -195,6 +197,9 @@ func (s *session) finish(err error) {
 		s.up.conn.Close()
 	}
 	s.client.Close()
+	if fault, ok := errors.AsType[*violation](cause); ok {
+		s.gate.NoteViolation(fault.what)
+	}
 	s.gate.Close(cause)
 }
 

@@ -98,3 +98,14 @@ func BenchmarkGuard(b *testing.B) {
 		a.guard(near)
 	}
 }
+
+func TestTypesThatAreNotKnownMayRunCode(t *testing.T) {
+	cat := smallCatalog()
+	cat.typeOID[20_000] = &dataType{oid: 20_000}
+	cat.typeOID[20_001] = &dataType{oid: 20_001, code: true}
+	for oid, want := range map[uint32]bool{0: false, 25: false, 9999: false, 20_000: false, 20_001: true, 20_002: true} {
+		if got := cat.RunsCode(oid); got != want {
+			t.Errorf("%d: %v", oid, got)
+		}
+	}
+}

@@ -149,11 +149,18 @@ func (c *Catalog) creation() string {
 }
 
 // RunsCode reports whether making a value of the type runs code that is not known, such as the check of a domain. A
-// parameter that a client declares to be of such a type runs it when it is bound.
+// parameter that a client declares to be of such a type runs it when it is bound. Of a type that somebody made and that
+// this snapshot does not know nobody can say that it does not.
 func (c *Catalog) RunsCode(oid uint32) bool {
 	t := c.typeOID[oid]
-	return t != nil && t.code
+	if t == nil {
+		return oid >= firstOfUsers
+	}
+	return t.code
 }
+
+// firstOfUsers is the first OID that the server gives to what is not its own (FirstNormalObjectId).
+const firstOfUsers = 16384
 
 // sources are the column and all other names of its value.
 func (r *Relation) sources(c *Column) []*Column {

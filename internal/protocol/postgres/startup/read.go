@@ -62,14 +62,16 @@ func Allowed() []string {
 	return names
 }
 
-// Read decides on the parameters of a Start packet.
-func Read(p Packet, rules Rules) (*Session, error) {
+// Read decides on the parameters of a Start packet. rulesOf gives the rules of a database; it is asked once, when it is
+// known which one is meant, however the client spelt that.
+func Read(p Packet, rulesOf func(database string) Rules) (*Session, error) {
 	s := &Session{Settings: map[string]string{}, Version: Version30}
 	if p.Version >= Version32 {
 		s.Version = Version32
 	}
 	s.Negotiate = p.Version != Version30 && p.Version != Version32
 	direct := map[string]string{}
+	var options []Param
 	for _, param := range p.Params {
 		name := strings.ToLower(param.Name)
 		switch {
@@ -85,22 +87,12 @@ func Read(p Packet, rules Rules) (*Session, error) {
 			s.Unknown = append(s.Unknown, param.Name)
 			s.Negotiate = true
 		case name == "options":
-			options, err := splitOptions(param.Value)
-			if err != nil {
+			var err error
+			if options, err = splitOptions(param.Value); err != nil {
 				return nil, err
-			}
-			for _, o := range options {
-				if err := s.set(o.Name, o.Value, rules); err != nil {
-					return nil, err
-				}
 			}
 		default:
 			direct[param.Name] = param.Value
-		}
-	}
-	for name, value := range direct { // after options, whose values they replace
-		if err := s.set(name, value, rules); err != nil {
-			return nil, err
 		}
 	}
 	if s.User == "" {
@@ -111,6 +103,17 @@ func Read(p Packet, rules Rules) (*Session, error) {
 	}
 	if len(s.User) > 256 || len(s.Database) > 256 {
 		return nil, &Fault{"08P01", "the name of the user or of the database is longer than 256 bytes", ""}
+	}
+	rules := rulesOf(s.Database)
+	for _, o := range options {
+		if err := s.set(o.Name, o.Value, rules); err != nil {
+			return nil, err
+		}
+	}
+	for name, value := range direct { // after options, whose values they replace
+		if err := s.set(name, value, rules); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }

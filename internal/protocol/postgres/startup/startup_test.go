@@ -99,7 +99,7 @@ func TestOnlyListedParametersAreTaken(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", c.pairs, err)
 		}
-		s, err := Read(p, Rules{StatementTimeout: 60_000})
+		s, err := Read(p, bound(60_000))
 		if c.state == "" {
 			if err != nil {
 				t.Errorf("%q: %v", c.pairs, err)
@@ -111,6 +111,33 @@ func TestOnlyListedParametersAreTaken(t *testing.T) {
 		fault, ok := errors.AsType[*Fault](err)
 		if !ok || fault.SQLSTATE != c.state {
 			t.Errorf("%q: %v, want %s", c.pairs, err, c.state)
+		}
+	}
+}
+
+func bound(ms int64) func(string) Rules {
+	return func(string) Rules { return Rules{StatementTimeout: ms} }
+}
+
+func TestBoundsAreThoseOfTheDatabaseThatIsMeant(t *testing.T) {
+	for _, pairs := range [][]string{
+		{"user", "u", "database", "products", "statement_timeout", "0"},
+		{"statement_timeout", "0", "DataBase", "products", "user", "u"},
+		{"options", "-c statement_timeout=1h", "user", "products"},
+		{"user", "products", "database", "", "options", "--Statement-Timeout=1h"},
+	} {
+		p, err := Parse(packet(Version30, pairs...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Read(p, func(database string) Rules {
+			if database != "products" {
+				t.Errorf("%q: the rules of %q were asked for", pairs, database)
+			}
+			return Rules{StatementTimeout: 2000}
+		})
+		if fault, ok := errors.AsType[*Fault](err); !ok || fault.SQLSTATE != "22023" {
+			t.Errorf("%q: %v, want 22023", pairs, err)
 		}
 	}
 }
@@ -132,7 +159,7 @@ func TestNewerProtocolsAreNegotiatedDown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := Read(p, Rules{})
+		s, err := Read(p, bound(0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +180,7 @@ func FuzzStartup(f *testing.F) {
 		if err != nil || p.Kind != Start {
 			return
 		}
-		s, err := Read(p, Rules{})
+		s, err := Read(p, bound(0))
 		if err != nil {
 			return
 		}

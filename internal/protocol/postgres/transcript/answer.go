@@ -15,6 +15,10 @@ func (t *teller) render(m message) {
 		t.note("%s", m.gap)
 	case 'T':
 		t.describe(&c)
+	case 'n':
+		t.described([]column{})
+	case 't':
+		t.parameters(&c)
 	case 'D':
 		t.row(&c)
 	case 'C':
@@ -52,8 +56,7 @@ func (t *teller) render(m message) {
 }
 
 func (t *teller) describe(c *cursor) {
-	t.columns = t.columns[:0]
-	var names []*string
+	columns := []column{}
 	for range c.count() {
 		name := cut(c.text(), MaxCell)
 		c.uint32() // table
@@ -65,44 +68,121 @@ func (t *teller) describe(c *cursor) {
 		if c.short {
 			break
 		}
-		t.columns = append(t.columns, column{name, oid, format})
-		names = append(names, &name)
+		columns = append(columns, column{name, oid, format})
+	}
+	t.head(columns)
+	t.described(columns)
+}
+
+// head tells the names of columns.
+func (t *teller) head(columns []column) {
+	names := make([]*string, len(columns))
+	for i := range columns {
+		names[i] = &columns[i].name
 	}
 	t.say(access.Line{Kind: "columns", Cells: names})
 }
 
+// described remembers the columns of what the current step asks for.
+func (t *teller) described(columns []column) {
+	t.columns = columns
+	if t.current.kind != 'D' {
+		return
+	}
+	c := cursor{rest: t.current.body}
+	what, name := c.byte(), key(c.text())
+	var s *statement
+	switch {
+	case c.short:
+		return
+	case what == 'S':
+		if s = t.named(name); s == nil {
+			s = &statement{name: name}
+			t.prepare(s)
+		}
+	default:
+		p := t.portal(name)
+		if p == nil {
+			p = &portal{}
+			t.Conversation.bind(name, p)
+		}
+		p.columns = columns
+		s = p.of
+	}
+	if s != nil {
+		t.heads[s] = true
+		t.learn(s, func() { s.columns, s.described = columns, true })
+	}
+}
+
+// parameters remembers the types of the parameters of the statement that the current step describes.
+func (t *teller) parameters(c *cursor) {
+	var types []uint32
+	for range c.count() {
+		types = append(types, c.uint32())
+	}
+	d := cursor{rest: t.current.body}
+	if t.current.kind != 'D' || d.byte() != 'S' || c.short {
+		return
+	}
+	name := key(d.text())
+	s := t.named(name)
+	if s == nil {
+		s = &statement{name: name}
+		t.prepare(s)
+	}
+	t.learn(s, func() { s.types = types })
+}
+
 func (t *teller) row(c *cursor) {
 	n := c.count()
-	described := n == len(t.columns)
-	formats, bound := t.formats()
+	columns := t.shape()
+	if len(columns) != n {
+		columns = nil
+	}
 	cells := make([]*string, 0, n)
 	for i := range n {
 		value, ok := c.value()
 		if !ok {
 			break
 		}
-		var oid uint32
-		var format int16
-		if described {
-			oid, format = t.columns[i].oid, t.columns[i].format
+		var is column
+		if columns != nil {
+			is = columns[i]
+		} else {
+			is.format = formatOf(t.formats, i)
 		}
-		if bound {
-			format = formatOf(formats, i)
-		}
-		cells = append(cells, cell(oid, format, value))
+		cells = append(cells, cell(is.oid, is.format, value))
 	}
 	t.say(access.Line{Kind: "row", Cells: cells})
 }
 
-// formats are those that the Bind of the portal being executed asked for, when it is in the recording: a description of
-// a statement does not know them.
-func (t *teller) formats() ([]int16, bool) {
-	if t.current.kind != 'E' {
-		return nil, false
+// shape is what the rows are made of that the server sends now. Where that was described in an earlier exchange, it tells
+// the names of the columns.
+func (t *teller) shape() []column {
+	if t.current.kind != 'E' || t.shaped {
+		return t.columns
 	}
+	t.shaped = true
 	c := cursor{rest: t.current.body}
-	b, ok := t.portals[c.text()]
-	return b.formats, ok
+	p := t.portal(c.text())
+	if p == nil {
+		return t.columns
+	}
+	t.columns, t.formats = p.columns, p.formats
+	if p.columns == nil && p.of != nil && p.of.described {
+		// A description of a statement does not know the formats that a Bind asks for.
+		t.columns = make([]column, len(p.of.columns))
+		for i, is := range p.of.columns {
+			is.format = formatOf(p.formats, i)
+			t.columns[i] = is
+		}
+	}
+	if s := p.of; s != nil && !t.heads[s] && len(t.columns) > 0 {
+		t.heads[s] = true
+		t.head(t.columns)
+	}
+	return t.columns
 }
 
 // complaint writes an error or notice as psql does.

@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -14,33 +15,24 @@ func (t *teller) ask(m message) {
 	case 0:
 		t.note("%s", m.gap)
 	case 'Q':
+		t.last, t.columns = nil, nil
+		if !t.failed {
+			t.forget("") // a Query drops the statement and the portal without a name
+			delete(t.portals, "")
+		}
 		t.statement(c.text())
 	case 'P':
-		name, text := c.text(), c.text()
-		var types []uint32
-		for range c.count() {
-			types = append(types, c.uint32())
-		}
-		if len(t.statements) < 1000 {
-			t.statements[name] = types
-		}
-		t.statement(text)
+		t.parse(&c)
 	case 'B':
 		t.bind(&c)
 	case 'E':
-		portal, most := c.text(), c.uint32()
-		if _, here := t.portals[portal]; !here {
-			t.note("execute portal %q, bound earlier", portal)
-		}
-		if most != 0 {
-			t.note("at most %d rows", most)
-		}
+		t.execute(&c)
 	case 'C':
 		what := "portal"
 		if c.byte() == 'S' {
 			what = "statement"
 		}
-		t.note("close %s %q", what, c.text())
+		t.note("close %s", called(what, c.text()))
 	case 'F':
 		t.note("call of function %d", c.uint32())
 	case 'd':
@@ -59,13 +51,30 @@ func (t *teller) statement(text string) {
 	t.say(access.Line{Kind: "statement", Text: cut(text, MaxStatement)})
 }
 
-// bind tells the parameters of a Bind, and remembers how the answer will be formatted.
-func (t *teller) bind(c *cursor) {
-	portal, name := c.text(), c.text()
-	types, here := t.statements[name]
-	if !here {
-		t.note("statement %q, prepared earlier", name)
+func (t *teller) parse(c *cursor) {
+	s := &statement{name: key(c.text())}
+	text := c.text()
+	s.text, s.known = cut(text, MaxStatement), !c.short
+	for range c.count() {
+		s.types = append(s.types, c.uint32())
 	}
+	if !t.failed {
+		if !t.refused && s.name == "" {
+			t.forget("") // also when the new one fails
+		}
+		if len(t.parsing) < maxNames {
+			t.parsing[s.name] = s
+		}
+	}
+	t.last, t.texts[s] = s, true
+	t.statement(text)
+}
+
+// bind tells the statement that a Bind is for and its parameters, and remembers how the answer will be formatted.
+func (t *teller) bind(c *cursor) {
+	name, of := key(c.text()), c.text()
+	s := t.named(of)
+	t.refer(s, called("statement", of), "prepared")
 	formats := c.formats()
 	var cells []*string
 	for i := range c.count() {
@@ -74,17 +83,60 @@ func (t *teller) bind(c *cursor) {
 			break
 		}
 		var oid uint32
-		if i < len(types) {
-			oid = types[i]
+		if s != nil && i < len(s.types) {
+			oid = s.types[i]
 		}
 		cells = append(cells, cell(oid, formatOf(formats, i), value))
 	}
 	if len(cells) > 0 {
 		t.say(access.Line{Kind: "parameters", Cells: cells})
 	}
-	if len(t.portals) < 1000 {
-		t.portals[portal] = binding{c.formats()}
+	if len(t.binding) < maxNames && !t.failed {
+		p := &portal{of: s, formats: c.formats()}
+		t.binding[name], t.bound[p], t.latest = p, true, p
 	}
+}
+
+// execute tells what is executed if that is not what was told last.
+func (t *teller) execute(c *cursor) {
+	name, most := c.text(), c.uint32()
+	p := t.portal(name)
+	switch {
+	case p == nil:
+		t.note("execute %s, bound earlier; what it is, is not in what was read", called("portal", name))
+	case t.bound[p] && p == t.latest:
+	case t.bound[p]:
+		t.note("execute %s", called("portal", name))
+	default:
+		t.refer(p.of, "execute "+called("portal", name), "bound")
+	}
+	if most != 0 {
+		t.note("at most %d rows", most)
+	}
+}
+
+// refer tells a statement that what is told next is about, unless it was told just before.
+func (t *teller) refer(s *statement, what, since string) {
+	switch {
+	case s != nil && s == t.last:
+		return
+	case s == nil || !s.known:
+		t.note("%s, %s earlier; its text is not in what was read", what, since)
+	case t.texts[s]:
+		t.note("%s, as above", what)
+	default:
+		t.note("%s, %s earlier:", what, since)
+		t.texts[s] = true
+		t.statement(s.text)
+	}
+	t.last = s
+}
+
+func called(what, name string) string {
+	if name == "" {
+		return "the " + what + " without a name"
+	}
+	return fmt.Sprintf("%s %q", what, cut(name, MaxCell))
 }
 
 func (t *teller) copied(data []byte) {

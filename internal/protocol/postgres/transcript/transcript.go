@@ -1,9 +1,10 @@
-// Package transcript turns the recorded bytes of one PostgreSQL exchange, what the client asked and what it was
-// answered, into lines that a person can read.
+// Package transcript turns the recorded bytes of a PostgreSQL session, what the client asked and what it was answered,
+// exchange by exchange, into lines that a person can read.
 //
-// It believes nothing: a recording may be cut, begin in the middle of a message, or be garbage, and is read as far as it
-// makes sense. It knows no session, file or key, and no catalog: a value whose type it cannot know is shown by what it
-// looks like. Texts are shown as they were recorded; whoever prints them makes control characters harmless. Start at Lines.
+// It believes nothing: a recording may be cut, begin in the middle of a session or of a message, or be garbage, and is
+// read as far as it makes sense. It knows no file or key, and no catalog: a value whose type it cannot know is shown by
+// what it looks like. Texts are shown as they were recorded; whoever prints them makes control characters harmless. Start
+// at Conversation.
 package transcript
 
 import (
@@ -18,43 +19,73 @@ const (
 	MaxStatement = 64 << 10
 )
 
-// Lines calls emit for every line of the exchange: each request, as far as it can be told, before its answer. It
-// returns the first error of emit and no other.
-func Lines(asked, answered []byte, emit func(access.Line) error) error {
-	t := &teller{emit: emit, portals: map[string]binding{}, statements: map[string][]uint32{}}
-	t.steps = t.read(asked, client)
-	for _, m := range t.read(answered, server) {
+// Exchange is what is known of a request and its answer.
+type Exchange struct {
+	Asked, Answered []byte
+	// Cut says that Asked is not all of it.
+	Cut bool
+	// Refused says that the gateway did not pass the request on, and Refusal in which words.
+	Refused bool
+	Refusal string
+	// Succeeded says that all of it is known to have been carried out without an error, also where Answered does not
+	// show it.
+	Succeeded bool
+}
+
+// Tell calls emit for every line of the next exchange of the session: each request, as far as it can be told, before its
+// answer. It returns the first error of emit and no other; the conversation is of no use after it.
+func (c *Conversation) Tell(x Exchange, emit func(access.Line) error) error {
+	t := &teller{
+		Conversation: c, emit: emit,
+		parsing: map[string]*statement{}, binding: map[string]*portal{}, bound: map[*portal]bool{},
+		texts: map[*statement]bool{}, heads: map[*statement]bool{},
+	}
+	t.refused = x.Refused
+	t.steps = t.read(x.Asked, client)
+	t.missing(x)
+	for _, m := range t.read(x.Answered, server) {
 		t.answer(m)
 		if t.err != nil {
 			return t.err
 		}
 	}
-	for len(t.steps) > 0 && t.err == nil {
-		t.next()
+	t.finish(x)
+	if x.Refusal != "" {
+		t.say(access.Line{Kind: "error", Text: cut(x.Refusal, MaxCell)})
 	}
 	return t.err
 }
 
+// Skip follows an exchange that is not shown.
+func (c *Conversation) Skip(x Exchange) {
+	_ = c.Tell(x, func(access.Line) error { return nil }) // returns emit's errors only
+}
+
 // teller tells one exchange.
 type teller struct {
+	*Conversation
 	emit func(access.Line) error
 	err  error
 
-	steps      []message // of the client, not told yet
-	current    message   // of the client, told last and being answered
-	failed     bool      // an error was answered, so that the steps up to the next Sync did not run
-	portals    map[string]binding
-	statements map[string][]uint32 // types of the parameters of what was parsed here
-	columns    []column            // of the last RowDescription
-}
+	steps   []message // of the client, not told yet
+	current message   // of the client, told last and being answered
+	failed  bool      // an error was answered, so that the steps up to the next Sync did not run
+	broken  bool      // an error was answered to the Query that is current
+	sub     int       // commands of the current Query that were answered
+	split   []command // of the current step, once somebody asked for them
+	refused bool      // nothing of it was passed on
 
-// binding is what a Bind said of a portal.
-type binding struct{ formats []int16 }
+	parsing map[string]*statement // told here; not confirmed, perhaps
+	binding map[string]*portal
+	bound   map[*portal]bool    // here
+	last    *statement          // told last
+	latest  *portal             // bound last
+	texts   map[*statement]bool // told here
+	heads   map[*statement]bool // statements whose columns were told here
 
-type column struct {
-	name   string
-	oid    uint32
-	format int16
+	shaped  bool     // columns and formats are those of the current Execute
+	columns []column // of the rows that come, as far as it is known
+	formats []int16  // of the rows of an Execute whose columns are not known
 }
 
 func (t *teller) say(line access.Line) {
@@ -89,6 +120,10 @@ func (t *teller) answer(m message) {
 	}
 	t.render(m)
 	switch m.kind {
+	case '1', '2', '3':
+		if t.current.kind == confirms[m.kind] {
+			t.carriedOut()
+		}
 	case 'G':
 		copying := t.current
 		for len(t.steps) > 0 && (t.steps[0].kind == 'd' || t.steps[0].kind == 'c' || t.steps[0].kind == 'f') {
@@ -96,12 +131,20 @@ func (t *teller) answer(m message) {
 		}
 		t.current = copying
 	case 'C', 'I', 's':
+		if m.kind == 'C' {
+			c := cursor{rest: m.body}
+			t.completed(c.text())
+		}
+		t.columns, t.formats, t.shaped = nil, nil, false
 		if t.current.kind == 'E' {
 			t.current = message{}
 		}
 	case 'E':
-		t.failed = t.current.kind != 'Q'
+		t.failed, t.broken = t.current.kind != 'Q', true
 	case 'Z':
+		if len(m.body) == 1 && m.body[0] == 'I' {
+			clear(t.portals)
+		}
 		t.current, t.failed = message{}, false
 	case 'T', 'n':
 		if t.current.kind == 'D' {
@@ -109,6 +152,9 @@ func (t *teller) answer(m message) {
 		}
 	}
 }
+
+// confirms is what the answers say to be done that say nothing else.
+var confirms = map[byte]byte{'1': 'P', '2': 'B', '3': 'C'}
 
 // tellThrough tells the steps up to the first of one of the kinds, unless such a one is being answered already, or none
 // is left: then the recording does not show what was asked.
@@ -144,7 +190,7 @@ func (t *teller) tellFirst() {
 
 // next tells the first step.
 func (t *teller) next() {
-	t.current = t.steps[0]
+	t.current, t.broken, t.sub, t.shaped, t.split = t.steps[0], false, 0, false, nil
 	t.steps = t.steps[1:]
 	if t.failed && !isOneOf(t.current.kind, "SHQ") && t.current.kind != 0 {
 		t.note("not run, because of the error before it:")

@@ -1,0 +1,67 @@
+package server
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+)
+
+func TestIdleVisitorsMakeRoomAndBusyOnesStay(t *testing.T) {
+	entered, leave := make(chan bool, 10), make(chan bool)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/busy" {
+			entered <- true
+			<-leave
+		}
+		_, _ = io.WriteString(w, "ok")
+	}))
+	v := newVisitors(func() int { return 3 })
+	server.Config.ConnState = v.see
+	server.Start()
+	defer server.Close()
+	visit := func(path string) net.Conn {
+		t.Helper()
+		c, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	answered := func(c net.Conn) bool {
+		n, err := c.Read(make([]byte, 4096))
+		return err == nil && n > 0
+	}
+	busy := visit("/busy")
+	<-entered
+	for range 20 {
+		if !answered(visit("/")) {
+			t.Fatal("a visitor was turned away although others were idle")
+		}
+	}
+	v.mu.Lock()
+	all := len(v.all)
+	v.mu.Unlock()
+	if all > 3 {
+		t.Errorf("%d connections are open", all)
+	}
+	second, third := visit("/busy"), visit("/busy")
+	<-entered
+	<-entered
+	if answered(visit("/")) {
+		t.Error("a fourth visitor came in although three were at work")
+	}
+	close(leave)
+	for _, c := range []net.Conn{busy, second, third} {
+		if !answered(c) {
+			t.Error("a visitor at work was shown out")
+		}
+	}
+}

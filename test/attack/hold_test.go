@@ -1,0 +1,90 @@
+package attack
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/vecgate/vecgate/internal/identity/login"
+	"github.com/vecgate/vecgate/test/world"
+)
+
+const everythingHeld = `
+allow:
+  - {name: look, who: {groups: [Vector-Read]}, can: [fetch, scroll, export, search, count, aggregate, schema.list, schema.read, session.set], on: ["**"], after: {approval: {by: {groups: [Vector-Approve]}, persons: 1, within: 15m}}}
+protect:
+  - {name: personal-data, fields: ["**.email"], mask: redact}
+`
+
+// TestCatalogThatChangesWhileARequestIsHeldUnmasksNothing: what was analysed when it was asked for is not what runs once
+// it is approved, when the name means something else by then.
+func TestCatalogThatChangesWhileARequestIsHeldUnmasksNothing(t *testing.T) {
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
+		t.Run(mode.String(), func(t *testing.T) {
+			g := start(t, world.GatewayOptions{Policy: everythingHeld})
+			admin := g.Postgres.Database(databaseOf(t, g)).Connect(t)
+			do := func(sql string) {
+				t.Helper()
+				if _, err := admin.Exec(t.Context(), sql); err != nil {
+					t.Fatal(err)
+				}
+			}
+			do("CREATE TABLE scratch (id bigint, note text); INSERT INTO scratch VALUES (1, 'harmless'); GRANT SELECT ON scratch TO PUBLIC")
+			notices := make(chan string, 16)
+			conn, err := dial(t, g, "sam", token(t, g, "sam", login.Ask{}), func(c *pgx.ConnConfig) {
+				c.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { notices <- n.Message }
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			type answer struct {
+				notes []string
+				err   error
+			}
+			done := make(chan answer, 1)
+			go func() {
+				rows, err := conn.Query(context.Background(), "SELECT id, note FROM scratch LIMIT 5", mode)
+				if err != nil {
+					done <- answer{nil, err}
+					return
+				}
+				var a answer
+				for rows.Next() {
+					var id int64
+					var note *string
+					if a.err = rows.Scan(&id, &note); a.err == nil && note != nil {
+						a.notes = append(a.notes, *note)
+					}
+				}
+				a.err = errors.Join(a.err, rows.Err())
+				done <- a
+			}()
+			var id string
+			select {
+			case m := <-notices:
+				_, rest, _ := strings.Cut(m, "request ")
+				id = strings.TrimRight(strings.Fields(rest)[0], ":")
+			case a := <-done:
+				t.Fatalf("not held: %v", a)
+			case <-time.After(20 * time.Second):
+				t.Fatal("no notice")
+			}
+			do("DROP TABLE scratch; CREATE VIEW scratch AS SELECT id::bigint, email AS note FROM customers; GRANT SELECT ON scratch TO PUBLIC")
+			if out, err := as(t, g, "arno", "requests", "approve", id); err != nil {
+				t.Fatal(err, out)
+			}
+			a := <-done
+			t.Logf("%q %v", a.notes, a.err)
+			for _, note := range a.notes {
+				if strings.Contains(note, "@") {
+					t.Errorf("an address that is to be masked reached the client: %q", note)
+				}
+			}
+		})
+	}
+}
