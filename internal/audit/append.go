@@ -25,6 +25,8 @@ type batch struct {
 	group  *Group // of the records; nil while nobody waits
 	woken  bool   // the committer has been told
 	timed  bool   // it will be, a little later
+	asked  int    // records that somebody waits for
+	want   int    // how many of them the committer would like to write at once; 0 while it does not gather
 }
 
 // waiters is the group of those who wait for the batch that is filling; the lock is held.
@@ -89,9 +91,11 @@ func (l *Log) Append(r *Record) Commit {
 		return Resolved(0, err)
 	}
 	c := l.append(r)
-	wake := false
+	wake, gathered := false, false
 	if !patient(r.Type) {
 		wake = l.wakes()
+		l.filling.asked++
+		gathered = l.filling.asked == l.filling.want
 	} else if b := l.filling; !b.woken && !b.timed {
 		b.timed = true
 		l.later.Reset(l.patience)
@@ -99,6 +103,9 @@ func (l *Log) Append(r *Record) Commit {
 	l.mu.Unlock()
 	if wake {
 		l.wake()
+	}
+	if gathered {
+		l.goOn()
 	}
 	return c
 }
@@ -262,6 +269,14 @@ func (l *Log) wakes() bool {
 func (l *Log) wake() {
 	select {
 	case l.work <- struct{}{}:
+	default:
+	}
+}
+
+// goOn tells the committer that it need not gather any longer.
+func (l *Log) goOn() {
+	select {
+	case l.gathered <- struct{}{}:
 	default:
 	}
 }

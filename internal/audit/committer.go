@@ -16,6 +16,7 @@ func (l *Log) commit() {
 			last = l.pause(l.opts.Retry)
 		}
 		for {
+			l.gather()
 			if b := l.take(); b != nil {
 				unwritten = append(unwritten, b)
 			} else if len(unwritten) == 0 {
@@ -33,6 +34,37 @@ func (l *Log) commit() {
 			return
 		}
 	}
+}
+
+// moment is the longest that a record waits for others to be flushed with.
+const moment = 400 * time.Microsecond
+
+// plenty is a group that is not worth waiting to make larger.
+const plenty = 8
+
+// gather lets the batch grow a little when several sessions are busy: those that the last group answered are likely to ask
+// again, and one flush serves them all. Whoever is alone does not wait.
+func (l *Log) gather() {
+	l.mu.Lock()
+	b := l.filling
+	want := min(l.busy, plenty)
+	if b.asked == 0 || b.asked >= want || len(b.buf) > soon || l.closed || l.failed != nil {
+		l.mu.Unlock()
+		return
+	}
+	b.want = want
+	select {
+	case <-l.gathered: // what was said of an earlier batch
+	default:
+	}
+	l.mu.Unlock()
+	l.gathering.Reset(l.moment)
+	select {
+	case <-l.gathered:
+	case <-l.gathering.C:
+	case <-l.closing:
+	}
+	l.gathering.Stop()
 }
 
 // pause waits before the next attempt; it reports that the log is being closed.
@@ -54,12 +86,16 @@ func (l *Log) ended() bool {
 	return l.closed && len(l.filling.buf) == 0
 }
 
-// take returns the batch that has been filled, or nil, and puts an empty one in its place.
+// take returns the batch that has been filled, or nil, and puts an empty one in its place. One that nobody is in a hurry
+// for goes on filling.
 func (l *Log) take() *batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.filling.buf) == 0 {
 		l.filling.woken = false
+		return nil
+	}
+	if !l.filling.woken && !l.closed {
 		return nil
 	}
 	b := l.full()
@@ -106,7 +142,9 @@ func (l *Log) write(batches []*batch) []*batch {
 		if l.writing == b.group {
 			l.writing = nil
 		}
+		l.busy = b.asked + l.filling.asked // nobody is in both
 		l.mu.Unlock()
+		l.follower.durableRecords.Store(b.record + uint64(len(b.leaves))) // whoever is told finds it so
 		if !told {
 			b.group.Resolve(nil)
 		}
@@ -208,6 +246,7 @@ func (l *Log) resume() {
 		Type:   TypeGap,
 		Detail: "nothing could be recorded from " + stamp(since) + " until " + stamp(l.now()) + ", and requests were refused: " + cut(cause.Error(), 512),
 	})
+	l.filling.woken = true // the committer is at work, and comes to it next
 	l.mu.Unlock()
 	l.log.Warn("audit log: writing again", "since", since, "error", cause)
 }

@@ -206,10 +206,10 @@ func TestBodiesWaitForRoom(t *testing.T) {
 			}
 		})
 	}
-	for before := int64(-1); taken.Load() == 0 || before != taken.Load(); time.Sleep(50 * time.Millisecond) {
+	for before := int64(-1); taken.Load() < hold/2 || before != taken.Load(); time.Sleep(50 * time.Millisecond) {
 		before = taken.Load()
 	}
-	if got := taken.Load(); got > 3*hold || got < hold/2 {
+	if got := taken.Load(); got > 3*hold {
 		t.Errorf("%d bytes were taken while the disk stood still", got)
 	}
 	close(disk.gate)

@@ -59,7 +59,6 @@ func (f *follower) start() {
 
 // durable hands over a batch that is on disk. Called by the committer.
 func (f *follower) durable(b *batch) {
-	f.durableRecords.Store(b.record + uint64(len(b.leaves)))
 	f.in <- b
 }
 

@@ -62,6 +62,7 @@ type Log struct {
 	records  uint64 // sequence number of the next record
 	frames   uint64 // number of the next frame
 	groups   uint32
+	busy     int // how many waited when the last group became durable: those in it, and those behind it
 	latest   time.Time
 	failed   error // set while nothing can be written
 	since    time.Time
@@ -69,9 +70,12 @@ type Log struct {
 
 	later     *time.Timer // calls nudge for records that nobody waits for
 	patience  time.Duration
+	moment    time.Duration
+	gathering *time.Timer  // of the committer
 	hurrying  func(*Group) // hurry, as one value
 	stale     atomic.Bool  // the current segment has been written long enough
 	work      chan struct{}
+	gathered  chan struct{} // the batch has as many records as the committer wants
 	closing   chan struct{}
 	committed chan struct{}
 
@@ -94,14 +98,16 @@ type Log struct {
 func Open(ctx context.Context, opts Options) (*Log, error) {
 	l := &Log{
 		opts: opts, index: newIndex(), log: opts.Log, sealings: make(map[string]*sealing),
-		work: make(chan struct{}, 1), closing: make(chan struct{}), committed: make(chan struct{}),
+		work: make(chan struct{}, 1), gathered: make(chan struct{}, 1), closing: make(chan struct{}), committed: make(chan struct{}),
 		batches: make(chan *batch, 4),
 		scratch: sync.Pool{New: func() any { return new([]byte) }}, idle: newIdle(),
 	}
 	l.room = sync.NewCond(&l.mu)
-	l.patience, l.hurrying = patience, l.hurry
+	l.patience, l.moment, l.hurrying = patience, moment, l.hurry
 	l.later = time.AfterFunc(time.Hour, l.nudge)
 	l.later.Stop()
+	l.gathering = time.NewTimer(time.Hour)
+	l.gathering.Stop()
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}

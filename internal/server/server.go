@@ -29,6 +29,7 @@ import (
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/identity"
 	"github.com/vecgate/vecgate/internal/policy"
+	"github.com/vecgate/vecgate/internal/protocol/postgres"
 	"github.com/vecgate/vecgate/internal/store"
 	"github.com/vecgate/vecgate/internal/vault"
 )
@@ -58,6 +59,7 @@ type Server struct {
 	vault    *vault.Vault
 	gate     *gate.Gate
 	metrics  *prometheus.Registry
+	targets  postgres.Shared // what listeners know of targets that several of them reach
 	fronts   []front
 	evidence *evidence
 
