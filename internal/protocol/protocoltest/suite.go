@@ -2,9 +2,12 @@ package protocoltest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +59,9 @@ func Run(t *testing.T, s *Suite) {
 		"requests of one client are one session":                          oneSession,
 		"the table is closed and in the vocabulary":                       table,
 		"what the gateway sends on reads as the same request once again":  reread,
+		"a policy that allows the unknown sends nothing unknown on":       unknownAllowed,
+		"clients speak HTTP 1 and 2 over TLS":                             overTLS,
+		"the path names the target where there are several":               severalTargets,
 		"an engine that sends clients elsewhere or compresses is refused": elsewhere,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) { check(t, s) })
@@ -518,5 +524,50 @@ func elsewhere(t *testing.T, s *Suite) {
 	})
 	if a := w.Do(t.Context(), s.Read); a.Status != http.StatusOK || a.Header.Get("Set-Cookie")+a.Header.Get("Access-Control-Allow-Origin")+a.Header.Get("Server") != "" {
 		t.Errorf("headers of the engine: %v %v", a, a.Header)
+	}
+}
+
+func unknownAllowed(t *testing.T, s *Suite) {
+	w := Start(t, s)
+	w.Unclear = true
+	r := s.Read
+	r.Body = s.Twice
+	refused(t, w, w.Do(t.Context(), r), r, access.CodeUnclear)
+	r = Request{Method: "GET", Path: "/no/such/thing"}
+	refused(t, w, w.Do(t.Context(), r), r, access.CodeUnclear)
+}
+
+func overTLS(t *testing.T, s *Suite) {
+	certified := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
+	defer certified.Close()
+	w := Start(t, s, func(c *httpwire.Config, _ *httpwire.Target) {
+		c.TLS = &tls.Config{Certificates: certified.TLS.Certificates}
+	})
+	w.roots = x509.NewCertPool()
+	w.roots.AddCert(certified.Certificate())
+	if a := w.Do(t.Context(), s.Read); a.Status != http.StatusOK || a.Proto != "HTTP/2.0" {
+		t.Errorf("%s: %v", a.Proto, a)
+	}
+	w.scheme = "http"
+	if a := w.Do(t.Context(), s.Read); a.Err == nil && a.Status != http.StatusBadRequest || len(w.Received(s.Read)) != 1 {
+		t.Errorf("without TLS: %v", a)
+	}
+}
+
+func severalTargets(t *testing.T, s *Suite) {
+	w := Start(t, s, func(c *httpwire.Config, target *httpwire.Target) {
+		other := *target
+		other.Gate.Name, other.Dialect = "other", s.New()
+		c.Targets["other"] = other
+	})
+	for path, want := range map[string]int{"/" + Target + s.Read.Path: http.StatusOK, "/other" + s.Read.Path: http.StatusOK, s.Read.Path: http.StatusNotFound, "/third" + s.Read.Path: http.StatusNotFound} {
+		r := s.Read
+		r.Path = path
+		if a := w.Do(t.Context(), r); a.Status != want {
+			t.Errorf("%s: %v", path, a)
+		}
+	}
+	if opened := w.Records(audit.TypeSessionOpen); len(opened) != 2 || opened[0].Target == opened[1].Target {
+		t.Errorf("%d sessions were opened", len(opened))
 	}
 }

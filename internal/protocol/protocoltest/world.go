@@ -7,6 +7,8 @@ package protocoltest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,7 +49,8 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   string
-	Err    error // the connection ended early
+	Err    error  // the connection ended early
+	Proto  string // HTTP/1.1, HTTP/2.0
 }
 
 // World is a gate between a client and an upstream.
@@ -57,6 +60,9 @@ type World struct {
 	Gate     *gate.Gate
 	Limits   httpwire.Limits
 	address  string
+	scheme   string
+	roots    *x509.CertPool
+	Unclear  bool // what is unclear is left to Rule
 	upstream *httptest.Server
 
 	mu      sync.Mutex
@@ -98,11 +104,11 @@ func Start(t testing.TB, s *Suite, options ...option) *World {
 		t.Fatal(err)
 	}
 	target := httpwire.Target{Gate: gate.Target{Name: Target}, Dialect: s.New(), Address: w.upstream.Listener.Addr().String()}
-	c := httpwire.Config{Gate: w.Gate, Identity: w, Hider: hider, Log: log, Now: time.Now}
+	c := httpwire.Config{Targets: map[string]httpwire.Target{}, Gate: w.Gate, Identity: w, Hider: hider, Log: log, Now: time.Now}
 	for _, o := range options {
 		o(&c, &target)
 	}
-	c.Targets = map[string]httpwire.Target{Target: target}
+	c.Targets[Target] = target
 	if w.Server, err = httpwire.New(c); err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +116,10 @@ func Start(t testing.TB, s *Suite, options ...option) *World {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.address = ln.Addr().String()
+	w.address, w.scheme = ln.Addr().String(), "http"
+	if c.TLS != nil {
+		w.scheme = "https"
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Server.Serve(ctx, ln) }()
@@ -157,7 +166,7 @@ func (w *World) Decide(_ *access.Subject, op *access.Operation, c access.Context
 	w.mu.Unlock()
 	switch {
 	case op.First().Action == access.Connect:
-	case op.Unclear != "":
+	case op.Unclear != "" && !w.Unclear:
 		return access.Decision{Effect: access.Deny, Reason: access.Reason{Code: access.CodeUnclear, Sentence: op.Unclear}}
 	case decide != nil && !op.Free:
 		return decide(op, c)
@@ -275,7 +284,7 @@ func (w *World) Do(ctx context.Context, r Request) Answer {
 	if r.Body != "" {
 		body = strings.NewReader(r.Body)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.Method, "http://"+w.address, body)
+	req, err := http.NewRequestWithContext(ctx, r.Method, w.scheme+"://"+w.address, body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -287,7 +296,7 @@ func (w *World) Do(ctx context.Context, r Request) Answer {
 	if body != nil && req.Header.Get("Content-Type") == "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	tr := &http.Transport{DisableCompression: true}
+	tr := &http.Transport{DisableCompression: true, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: w.roots, MinVersion: tls.VersionTLS12}}
 	defer tr.CloseIdleConnections()
 	resp, err := tr.RoundTrip(req)
 	if err != nil {
@@ -295,7 +304,7 @@ func (w *World) Do(ctx context.Context, r Request) Answer {
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	return Answer{resp.StatusCode, resp.Header, string(text), err}
+	return Answer{resp.StatusCode, resp.Header, string(text), err, resp.Proto}
 }
 
 // Received is what has reached the upstream with a body or a method other than GET: what clients sent, without look-ups.
