@@ -20,8 +20,6 @@ const (
 	at        = base + customers
 )
 
-var resource = access.Resource{Target: protocoltest.Target, Namespace: "default_tenant:default_database", Collection: "customers"}
-
 var protection = &access.Protection{
 	ID: 1,
 	Fields: []access.FieldRule{
