@@ -26,7 +26,7 @@ func msg(kind byte, body ...string) string {
 	return string(wire.End(b, at))
 }
 func z(s string) string { return s + "\x00" }
-func i16(n int) string { return string(binary.BigEndian.AppendUint16(nil, uint16(n))) }
+func i16(n int) string  { return string(binary.BigEndian.AppendUint16(nil, uint16(n))) }
 
 func i32(n int) string                  { return string(binary.BigEndian.AppendUint32(nil, uint32(n))) }
 func query(t string) string             { return msg(wire.Query, z(t)) }
