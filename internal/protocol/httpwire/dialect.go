@@ -79,7 +79,8 @@ type Obliged struct {
 	Mask *jsonstream.Node
 	// Rows is the most that the answer may count at the mask's Count nodes; 0 bounds nothing.
 	Rows int64
-	// Mute says that the engine's own error messages are withheld, because they may quote what is hidden.
+	// Mute says that the engine's own error messages are withheld, because they may quote what is hidden; but not 404,
+	// which says that what the request itself names does not exist.
 	Mute bool
 }
 

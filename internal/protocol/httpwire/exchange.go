@@ -192,7 +192,7 @@ const maxComplaint = 64 << 10
 
 // complaint passes the engine's own error on, without its words when they may quote what is hidden.
 func (x *exchange) complaint(out *outlet) error {
-	if x.obliged.Mute {
+	if x.obliged.Mute && out.status != http.StatusNotFound { // that there is no such thing quotes nothing that is stored
 		_, body := x.target.Dialect.Error(&access.Refusal{
 			Code: access.CodeObligation, Message: fmt.Sprintf("the database refused the request with status %d; its message is withheld because it could quote protected values", out.status),
 		})
