@@ -184,6 +184,7 @@ max_client_conn = 2000
 client_tls_sslmode = allow
 client_tls_cert_file = %s
 client_tls_key_file = %s
+server_tls_sslmode = disable
 ignore_startup_parameters = extra_float_digits
 `, f.postgres.Port, port, users, cert, key)
 	if err := os.WriteFile(ini, []byte(text), 0o644); err != nil {
@@ -244,7 +245,7 @@ listen pg
 
 func (f *field) vecgate(ctx context.Context, reads, profile string) error {
 	g, err := world.StartGateway(ctx, world.GatewayOptions{
-		Postgres: f.postgres, Database: postgrestest.Products, Reads: reads, Logger: f.log, Sessions: 1200, Profile: profile,
+		Postgres: f.postgres, Database: postgrestest.Products, Reads: reads, Logger: f.log, Sessions: 1200, Profile: profile, PlainUpstream: true,
 	})
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func (f *field) measure(ctx context.Context, p plan) (results, error) {
 				for i := range f.contenders {
 					cont := f.contenders[(i+round)%len(f.contenders)]
 					name := fmt.Sprintf("%s %d %s", w.name, c, cont.name)
-					if p.only != "" && !strings.Contains(name, p.only) {
+					if p.only != "" && !strings.Contains(name, p.only) || cont.tls && !p.tls {
 						continue
 					}
 					s, err := f.pgbench(ctx, p, w, cont, c)

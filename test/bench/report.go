@@ -14,7 +14,7 @@ Measured %s by `+"`make bench`"+` on %s: client, proxies and database on the sam
 ratio of throughputs mostly shows how much CPU each takes from the others. %d rounds of %d s each, interleaved; medians. Read ratios within a row, not absolute numbers,
 and differences under 15 %% as noise.
 
-The database is PostgreSQL %s with pgvector, without fsync (nothing is written by these workloads). PgBouncer pools per session. vecgate runs with policy, masking rules,
+The database is PostgreSQL %s with pgvector, without fsync (nothing is written by these workloads). PgBouncer pools per session. The hop from the proxy to the database is without TLS for all. vecgate runs with policy, masking rules,
 recording of full answers and the durable audit log on; **before-forward** flushes the record of every query to disk before the query is forwarded, **before-release** lets a read run meanwhile.
 "select" is pgbench's select-only on the data set's items by key; "knn" is `+"`ORDER BY embedding <=> $1 LIMIT 10`"+` over 2,000 vectors of 384 dimensions with an HNSW index.
 

@@ -36,21 +36,22 @@ import (
 
 // GatewayOptions say what the gateway stands among. Only Postgres is required.
 type GatewayOptions struct {
-	Postgres  *postgrestest.Server
-	Database  string // postgrestest.Products when empty
-	Dir       string // of the configuration and everything the gateway writes; a temporary one when empty
-	Policy    string // the text of the policy; examples/policy/quickstart.yaml when empty
-	Reads     string // before-forward when empty
-	Hold      time.Duration
-	Sessions  int
-	Drain     time.Duration
-	Profile   string // file for a CPU profile
-	Port      int    // first of five ports; free ones when 0
-	Output    io.Writer
-	Logger    *slog.Logger
-	Limits    string // further lines of the limits section
-	Audit     string // further keys of the audit section
-	Database2 string // registered as target "second" when set
+	Postgres      *postgrestest.Server
+	Database      string // postgrestest.Products when empty
+	Dir           string // of the configuration and everything the gateway writes; a temporary one when empty
+	Policy        string // the text of the policy; examples/policy/quickstart.yaml when empty
+	Reads         string // before-forward when empty
+	Hold          time.Duration
+	Sessions      int
+	Drain         time.Duration
+	Profile       string // file for a CPU profile
+	Port          int    // first of five ports; free ones when 0
+	Output        io.Writer
+	Logger        *slog.Logger
+	Limits        string // further lines of the limits section
+	Audit         string // further keys of the audit section
+	Database2     string // registered as target "second" when set
+	PlainUpstream bool   // no TLS to the database, as the peers of a benchmark have it
 }
 
 // Gateway is a running vecgate with its identity providers.
@@ -193,8 +194,12 @@ identity:
 targets:
 `, g.URL, g.PlainPort, g.TLSPort, strings.TrimPrefix(g.URL, "http://"), strings.TrimPrefix(g.Ops, "http://"), g.IDP.Issuer(Corp), g.IDP.Issuer(CI))
 	target := func(name, database string) {
-		fmt.Fprintf(&b, "  - name: %s\n    engine: postgres\n    address: \"127.0.0.1:%d\"\n    database: %s\n    tls: {mode: verify-full, ca: \"file:%s\"}\n"+
-			"    credential: {user: %s, password: \"file:password\"}\n", name, o.Postgres.Port, database, o.Postgres.CAFile, o.Postgres.AppUser)
+		upstream := fmt.Sprintf("mode: verify-full, ca: \"file:%s\"", o.Postgres.CAFile)
+		if o.PlainUpstream {
+			upstream = `mode: "off"`
+		}
+		fmt.Fprintf(&b, "  - name: %s\n    engine: postgres\n    address: \"127.0.0.1:%d\"\n    database: %s\n    tls: {%s}\n"+
+			"    credential: {user: %s, password: \"file:password\"}\n", name, o.Postgres.Port, database, upstream, o.Postgres.AppUser)
 		if o.Reads != "" {
 			fmt.Fprintf(&b, "    reads: %s\n", o.Reads)
 		}
