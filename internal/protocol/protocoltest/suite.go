@@ -86,11 +86,17 @@ func refused(t *testing.T, w *World, a Answer, sent Request, code access.Code) {
 func unknownOperation(t *testing.T, s *Suite) {
 	w := Start(t, s)
 	for i, r := range []Request{
-		{Method: "GET", Path: "/no/such/thing"}, {Method: "DELETE", Path: s.Read.Path}, {Method: "PROPFIND", Path: "/"},
-		{Method: s.Read.Method, Path: "/" + s.Read.Path, Body: s.Read.Body}, {Method: s.Read.Method, Path: s.Read.Path + "/", Body: s.Read.Body},
-		{Method: s.Read.Method, Path: s.Read.Path + "/../x", Body: s.Read.Body}, {Method: s.Read.Method, Path: s.Read.Path + "/%2e%2e/x", Body: s.Read.Body},
-		{Method: s.Read.Method, Path: strings.Replace(s.Read.Path, "/", "/.%2f", 1), Body: s.Read.Body}, {Method: s.Read.Method, Path: s.Read.Path + "%00", Body: s.Read.Body},
-		{Method: s.Read.Method, Path: s.Read.Path + ";x=y", Body: s.Read.Body}, {Method: s.Read.Method, Path: s.Read.Path + "?no_such_parameter=1", Body: s.Read.Body},
+		{Method: "GET", Path: "/no/such/thing"},
+		{Method: "DELETE", Path: s.Read.Path},
+		{Method: "PROPFIND", Path: "/"},
+		{Method: s.Read.Method, Path: "/" + s.Read.Path, Body: s.Read.Body},
+		{Method: s.Read.Method, Path: s.Read.Path + "/", Body: s.Read.Body},
+		{Method: s.Read.Method, Path: s.Read.Path + "/../x", Body: s.Read.Body},
+		{Method: s.Read.Method, Path: s.Read.Path + "/%2e%2e/x", Body: s.Read.Body},
+		{Method: s.Read.Method, Path: strings.Replace(s.Read.Path, "/", "/.%2f", 1), Body: s.Read.Body},
+		{Method: s.Read.Method, Path: s.Read.Path + "%00", Body: s.Read.Body},
+		{Method: s.Read.Method, Path: s.Read.Path + ";x=y", Body: s.Read.Body},
+		{Method: s.Read.Method, Path: s.Read.Path + "?no_such_parameter=1", Body: s.Read.Body},
 		{Method: s.Read.Method, Path: s.Read.Path + "?_method=DELETE&_method=GET", Body: s.Read.Body},
 		{Method: s.Read.Method, Path: strings.ToUpper(s.Read.Path), Body: s.Read.Body},
 	} {
@@ -324,9 +330,11 @@ func abandon(t *testing.T, s *Suite) {
 // where clients put a token.
 func places() []http.Header {
 	return []http.Header{
-		{"Authorization": {"Bearer " + Token}}, {"Authorization": {"bearer " + Token}},
+		{"Authorization": {"Bearer " + Token}},
+		{"Authorization": {"bearer " + Token}},
 		{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("me:"+Token))}},
-		{"Api-Key": {Token}}, {"X-Chroma-Token": {Token}},
+		{"Api-Key": {Token}},
+		{"X-Chroma-Token": {Token}},
 	}
 }
 
@@ -357,8 +365,15 @@ func credentials(t *testing.T, s *Suite) {
 func oneCredential(t *testing.T, s *Suite) {
 	w := Start(t, s)
 	for _, h := range []http.Header{
-		{}, {"Authorization": {""}}, {"Authorization": {"Bearer wrong"}}, {"Authorization": {"Digest x"}}, {"Authorization": {"Basic !"}}, {"Api-Key": {Token, Token}},
-		{"Authorization": {"Bearer " + Token}, "Api-Key": {Token}}, {"Authorization": {"Bearer " + Token, "Bearer wrong"}}, {"X-Chroma-Token": {"wrong"}},
+		{},
+		{"Authorization": {""}},
+		{"Authorization": {"Bearer wrong"}},
+		{"Authorization": {"Digest x"}},
+		{"Authorization": {"Basic !"}},
+		{"Api-Key": {Token, Token}},
+		{"Authorization": {"Bearer " + Token}, "Api-Key": {Token}},
+		{"Authorization": {"Bearer " + Token, "Bearer wrong"}},
+		{"X-Chroma-Token": {"wrong"}},
 	} {
 		r := s.Read
 		r.Header = h
