@@ -3,8 +3,10 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -19,4 +21,14 @@ func lockFile(name string) (*os.File, error) {
 		return nil, fmt.Errorf("another process writes this log (%s is locked): stop it, or give this gateway a directory of its own", name)
 	}
 	return f, nil
+}
+
+// Written reports whether a process is writing the log in dir.
+func Written(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, lockName))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }

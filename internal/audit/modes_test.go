@@ -32,3 +32,23 @@ func TestNobodyElseReadsTheLogEvenWhereItsDirectoryIsOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestAReaderKnowsThatALogIsBeingWritten(t *testing.T) {
+	dir := t.TempDir()
+	if Written(dir) {
+		t.Error("a directory without a log is being written")
+	}
+	l, err := Open(t.Context(), Options{Dir: dir, Origin: "vecgate/test", Self: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !Written(dir) {
+		t.Error("a log that is open is not being written")
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if Written(dir) {
+		t.Error("a closed log is being written")
+	}
+}

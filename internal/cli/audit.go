@@ -52,7 +52,7 @@ func newAuditVerifyCommand(env *Env, dir *string) *cobra.Command {
 			"  vecgate audit verify --dir copy/ --key log.pub --checkpoint yesterday.note --identity auditor.key",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			opts := audit.VerifyOptions{Live: live}
+			opts := audit.VerifyOptions{Live: live || audit.Written(*dir)}
 			var err error
 			if key != "" {
 				if opts.Key, err = readPublicKey(key); err != nil {
@@ -87,7 +87,7 @@ func newAuditVerifyCommand(env *Env, dir *string) *cobra.Command {
 	c.Flags().StringVar(&key, "key", "", "public key of the log, or the file that holds it")
 	c.Flags().StringArrayVar(&checkpoints, "checkpoint", nil, "file with a signed checkpoint that was kept elsewhere; may be repeated")
 	c.Flags().StringArrayVar(&identities, "identity", nil, "age identity file that opens what was said; may be repeated")
-	c.Flags().BoolVar(&live, "live", false, "the gateway is writing this log: its tail may be half written")
+	c.Flags().BoolVar(&live, "live", false, "the log is being written: its tail may be half written (found out by itself on this machine)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return c
 }
