@@ -55,7 +55,7 @@ func stand(ctx context.Context, log *slog.Logger, p plan) (_ *field, err error) 
 	}
 	f.closers = append(f.closers, func() { os.RemoveAll(f.dir) })
 	f.postgres, err = postgrestest.Run(ctx, "", postgrestest.Options{Plain: true, Logger: log, Settings: map[string]string{
-		"max_connections": "1300", "shared_buffers": "256MB", "log_statement": "none", "log_min_messages": "fatal",
+		"max_connections": "4200", "shared_buffers": "256MB", "log_statement": "none", "log_min_messages": "fatal",
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("start PostgreSQL: %w", err)

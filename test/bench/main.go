@@ -71,7 +71,8 @@ func run(ctx context.Context) error {
 	}
 	memory, err := field.memory(ctx, p)
 	if err != nil {
-		return err
+		log.Error("memory not measured", "error", err) // what was measured before is worth keeping
+		memory = "## Memory\n\nNot measured in this run.\n"
 	}
 	text := report(p, field, results, memory)
 	fmt.Println(text)
