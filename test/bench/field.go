@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/vecgate/vecgate/test/data"
+	"github.com/vecgate/vecgate/test/ports"
 	"github.com/vecgate/vecgate/test/postgrestest"
 	"github.com/vecgate/vecgate/test/world"
 )
@@ -138,15 +139,6 @@ func (f *field) process(ctx context.Context, address string, name string, args .
 	return 0, errors.New(name + " does not listen")
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
 func (f *field) certificate() (cert, key string, err error) {
 	c, k, err := world.SelfSigned("127.0.0.1")
 	if err != nil {
@@ -157,7 +149,7 @@ func (f *field) certificate() (cert, key string, err error) {
 }
 
 func (f *field) pgbouncer(ctx context.Context) error {
-	port, err := freePort()
+	port, err := ports.Free()
 	if err != nil {
 		return err
 	}
@@ -210,7 +202,7 @@ ignore_startup_parameters = extra_float_digits
 }
 
 func (f *field) haproxy(ctx context.Context) error {
-	port, err := freePort()
+	port, err := ports.Free()
 	if err != nil {
 		return err
 	}

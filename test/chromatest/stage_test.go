@@ -19,6 +19,7 @@ import (
 	"github.com/vecgate/vecgate/internal/identity/devidp"
 	"github.com/vecgate/vecgate/internal/identity/login"
 	"github.com/vecgate/vecgate/test/get/fetch"
+	"github.com/vecgate/vecgate/test/ports"
 	"github.com/vecgate/vecgate/test/world"
 )
 
@@ -128,16 +129,16 @@ func start(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ports [4]int
-	for i := range ports {
-		if ports[i], err = world.FreePort(); err != nil {
+	var port [4]int
+	for i := range port {
+		if port[i], err = ports.Free(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c.url = fmt.Sprintf("http://127.0.0.1:%d", ports[0])
-	c.gateway = fmt.Sprintf("http://127.0.0.1:%d", ports[1])
-	c.api = fmt.Sprintf("http://127.0.0.1:%d", ports[2])
-	process(t, c.dir, c.python, filepath.Join(filepath.Dir(c.python), "chroma"), "run", "--path", filepath.Join(c.dir, "data"), "--host", "127.0.0.1", "--port", fmt.Sprint(ports[0]))
+	c.url = fmt.Sprintf("http://127.0.0.1:%d", port[0])
+	c.gateway = fmt.Sprintf("http://127.0.0.1:%d", port[1])
+	c.api = fmt.Sprintf("http://127.0.0.1:%d", port[2])
+	process(t, c.dir, c.python, filepath.Join(filepath.Dir(c.python), "chroma"), "run", "--path", filepath.Join(c.dir, "data"), "--host", "127.0.0.1", "--port", fmt.Sprint(port[0]))
 	if c.idp, err = devidp.Start(world.People(), "127.0.0.1:0", devidp.Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +158,7 @@ policy: policy.yaml
 audit: {dir: audit, self: true}
 store: {sqlite: var/state.db}
 limits: {drain: 1s}
-`, c.api, ports[1], ports[2], ports[3], c.idp.Issuer(world.Corp), ports[0])
+`, c.api, port[1], port[2], port[3], c.idp.Issuer(world.Corp), port[0])
 	for name, text := range map[string]string{"vecgate.yaml": config, "policy.yaml": policyText} {
 		if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -169,7 +170,7 @@ limits: {drain: 1s}
 		}
 	})
 	process(t, c.dir, binary, "serve", "-c", filepath.Join(c.dir, "vecgate.yaml"))
-	ready(t, fmt.Sprintf("http://127.0.0.1:%d/readyz", ports[3]))
+	ready(t, fmt.Sprintf("http://127.0.0.1:%d/readyz", port[3]))
 	return c
 }
 

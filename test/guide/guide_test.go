@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vecgate/vecgate/test/get/fetch"
+	"github.com/vecgate/vecgate/test/ports"
 	"github.com/vecgate/vecgate/test/postgrestest"
 	"github.com/vecgate/vecgate/test/world"
 )
@@ -133,7 +134,7 @@ func newDesk(t *testing.T, server *postgrestest.Server) *Desk {
 		"mkdir trial\n", "mkdir -p trial\n", // the JDBC driver is there already
 	}
 	for _, port := range []string{"6432", "8443", "9464", "5556"} {
-		free, err := world.FreePort()
+		free, err := ports.Free()
 		if err != nil {
 			t.Fatal(err)
 		}

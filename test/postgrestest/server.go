@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/vecgate/vecgate/test/data"
 	"github.com/vecgate/vecgate/test/get/fetch"
+	"github.com/vecgate/vecgate/test/ports"
 )
 
 // AppRole is the role that a gateway under test logs in with: no superuser, creates
@@ -262,11 +262,7 @@ func freePort(wanted int) (int, error) {
 	if wanted != 0 {
 		return wanted, nil
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
+	return ports.Free()
 }
 
 // copyTree copies a data directory: directories and regular files, private.

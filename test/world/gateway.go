@@ -31,6 +31,7 @@ import (
 
 	"github.com/vecgate/vecgate/internal/identity/devidp"
 	"github.com/vecgate/vecgate/internal/identity/login"
+	"github.com/vecgate/vecgate/test/ports"
 	"github.com/vecgate/vecgate/test/postgrestest"
 )
 
@@ -122,19 +123,19 @@ func StartGateway(ctx context.Context, o GatewayOptions) (_ *Gateway, err error)
 			return nil, err
 		}
 	}
-	ports := make([]int, 5)
-	for i := range ports {
+	var port [5]int
+	for i := range port {
 		if o.Port != 0 {
-			ports[i] = o.Port + i
-		} else if ports[i], err = FreePort(); err != nil {
+			port[i] = o.Port + i
+		} else if port[i], err = ports.Free(); err != nil {
 			return nil, err
 		}
 	}
-	g.PlainPort, g.TLSPort = ports[0], ports[1]
-	g.URL = fmt.Sprintf("http://127.0.0.1:%d", ports[2])
-	g.Ops = fmt.Sprintf("http://127.0.0.1:%d", ports[3])
+	g.PlainPort, g.TLSPort = port[0], port[1]
+	g.URL = fmt.Sprintf("http://127.0.0.1:%d", port[2])
+	g.Ops = fmt.Sprintf("http://127.0.0.1:%d", port[3])
 	g.AuditDir = filepath.Join(g.Dir, "audit")
-	if g.IDP, err = devidp.Start(People(), fmt.Sprintf("127.0.0.1:%d", ports[4]), devidp.Options{}); err != nil {
+	if g.IDP, err = devidp.Start(People(), fmt.Sprintf("127.0.0.1:%d", port[4]), devidp.Options{}); err != nil {
 		return nil, err
 	}
 	if err := g.write(); err != nil {
@@ -379,16 +380,6 @@ func (g *Gateway) Vecgate(ctx context.Context, environ []string, args ...string)
 		return string(out), fmt.Errorf("vecgate %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out), nil
-}
-
-// FreePort returns a port that nobody listens on.
-func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // SelfSigned makes a certificate for a host, and its key, in PEM.
