@@ -67,8 +67,30 @@ type Obligations struct {
 	// Rows caps what one request may return; TopK caps the k of a search. Zero asks nothing.
 	Rows int64
 	TopK int64
+	// Filters narrow what the request may touch, all at once: a point must pass every filter of its collection, whether it
+	// is found, fetched, counted, written or deleted. They are for this very request; nothing may be kept for them.
+	Filters []FilterRule
 	// Record is the recording level asked for.
 	Record Level
+}
+
+// FilterRule lets a subject reach the points of some collections only: those whose field has one of the values.
+type FilterRule struct {
+	Pattern Pattern
+	Field   string
+	Values  []string // at least one
+	Rule    string   // the protect rule that asks for it
+}
+
+// FiltersOn are the filters that a resource's points must pass.
+func (o *Obligations) FiltersOn(r Resource) []FilterRule {
+	var on []FilterRule
+	for _, f := range o.Filters {
+		if f.Pattern.Match(r) {
+			on = append(on, f)
+		}
+	}
+	return on
 }
 
 // Mask is a way of hiding a value.

@@ -1,0 +1,93 @@
+package grpcwire
+
+import (
+	"context"
+
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/mask"
+)
+
+// Dialect is one engine's gRPC interface. Its methods are called from many goroutines.
+type Dialect interface {
+	// Methods is the closed table of what clients may call. A call that is not in it is judged as able to do anything,
+	// written down, and never sent on. The table must not change.
+	Methods() []Method
+
+	// Metadata names the metadata, in lower case, that a request may carry on to the engine. All other is dropped.
+	Metadata() []string
+
+	// Read says what a call of the table would do, and as what it is to be sent on. An *Unclear error means that it could
+	// not be read; any other means that the gateway could not find out.
+	Read(context.Context, *Request) (*Call, error)
+
+	// Error puts a refusal into the engine's own form: a status, or a message of the method's answer for engines that say
+	// no inside of a success. The code must not be one that clients take as an invitation to try again, unless the
+	// refusal's is access.CodeShuttingDown. The method is nil for one that is not in the table.
+	Error(*Method, *access.Refusal) (proto.Message, *status.Status)
+}
+
+// Method is one operation of an engine.
+type Method struct {
+	// Name as gRPC writes it: /qdrant.Points/Search.
+	Name string
+	// Request and Response are made for every call.
+	Request, Response protoreflect.MessageType
+	// ClientStreams and ServerStreams say that more than one message goes that way.
+	ClientStreams, ServerStreams bool
+	// Actions are what policy is asked about, for the reference; more than one when it depends on the request.
+	Actions []access.Action
+	// About says in a sentence what decides between them, or what else is to be known.
+	About string
+	// Open, when not nil, is what the gateway itself answers to those who show no credential: an engine's clients ask it
+	// before they sign in, and the answer says nothing of any data.
+	Open proto.Message
+}
+
+// Request is a call of the table, read strictly: its message holds no field that the gateway does not know.
+type Request struct {
+	Method  *Method
+	Target  string
+	Message proto.Message
+	// Metadata holds what Dialect.Metadata names, each once.
+	Metadata map[string]string
+	// Ask lets the gateway itself look something up at the target, on its own credential.
+	Ask func(ctx context.Context, method string, request, response proto.Message) error
+}
+
+// Call is what a request would do, and as what it is sent on.
+type Call struct {
+	Accesses []access.Access
+	// Free says that the call touches no data: it is recorded like any other and needs no rule.
+	Free bool
+	// Message and Metadata are sent.
+	Message  proto.Message
+	Metadata map[string]string
+	// Oblige takes on obligations, or returns an *access.Refusal that says which one cannot be fulfilled. Nil means that no
+	// obligation can concern the call, because its answer holds nothing that is stored in a collection. It may be called
+	// more than once and leaves Message as it is.
+	Oblige func(*access.Obligations) (*Obliged, error)
+	// Done, if not nil, is called after the target carried out the call.
+	Done func()
+}
+
+// Obliged is how a call is sent and answered under its obligations.
+type Obliged struct {
+	// Message is sent instead of the call's own, when it is not nil.
+	Message proto.Message
+	// Mask hides in an answer what must be hidden, and counts its rows. An error withholds the answer.
+	Mask func(*mask.Hider, proto.Message) (rows int64, err error)
+	// Rows is the most that the answer may hold; 0 bounds nothing.
+	Rows int64
+	// Mute says that the engine's own error messages are withheld, because they may quote what is hidden.
+	Mute bool
+}
+
+// Unclear says why a request could not be read.
+type Unclear struct{ Why string }
+
+// Error implements error.
+func (u *Unclear) Error() string { return u.Why }
