@@ -1,0 +1,182 @@
+package weaviate
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
+)
+
+// lookup asks the target with GET, on the gateway's own credential.
+type lookup func(ctx context.Context, path string) (int, jsonstream.Value, error)
+
+// catalog keeps how collections are defined, for a short time: somebody may change them beside the gateway.
+type catalog struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	known map[string]*class // by the name that was asked for
+}
+
+const (
+	remember    = 10 * time.Second
+	mostClasses = 10_000
+)
+
+// class is how a collection is defined. It is immutable.
+type class struct {
+	name       string // its own, whatever it was asked for by
+	asked      string // the name that it was asked for by
+	missing    bool   // there is no such collection
+	tenants    bool   // its objects belong to tenants
+	egress     bool   // the server asks a service for vectors
+	properties map[string]property
+	vectors    []string // the names of its named vectors
+	until      time.Time
+}
+
+// property is how a property is defined.
+type property struct {
+	kind       string   // text, int, uuid, …; empty for a reference
+	targets    []string // of a reference
+	exact      bool     // a condition of equality means exactly the value
+	searchable bool     // a keyword search that names no properties looks into it
+}
+
+// find returns a collection by a name that may be an alias, or have a small first letter.
+func (c *catalog) find(ctx context.Context, look lookup, name string) (*class, error) {
+	name = upper(name)
+	c.mu.Lock()
+	found, ok := c.known[name]
+	c.mu.Unlock()
+	if ok && c.now().Before(found.until) {
+		return found, nil
+	}
+	if look == nil {
+		return nil, &access.Refusal{Code: access.CodeUnavailable, Message: "the gateway has no way to find out which collection is meant"}
+	}
+	status, v, err := look(ctx, httpwire.Path("v1", "schema", name))
+	switch {
+	case err != nil:
+		return nil, err
+	case status == http.StatusNotFound:
+		// There is none: the target will say so in its own words, to who may ask about a collection of that name.
+		return &class{name: name, asked: name, missing: true}, nil
+	case status >= 300:
+		return nil, &access.Refusal{Code: access.CodeUnavailable, Message: "the target does not tell which collection is meant"}
+	}
+	found, ok = defined(v)
+	if !ok {
+		return nil, &access.Refusal{Code: access.CodeUnavailable, Message: "the target does not tell which collection is meant"}
+	}
+	found.asked, found.until = name, c.now().Add(remember)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.known) >= mostClasses {
+		clear(c.known)
+	}
+	c.known[name] = found
+	return found, nil
+}
+
+// forget is called after a collection or an alias was changed.
+func (c *catalog) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.known)
+}
+
+// defined reads a collection's definition.
+func defined(v jsonstream.Value) (*class, bool) {
+	name, ok := v.Get("class").Text()
+	if !ok || !classForm.MatchString(name) || name != upper(name) {
+		return nil, false
+	}
+	c := &class{name: name, properties: map[string]property{}}
+	c.tenants, _ = v.Get("multiTenancyConfig").Get("enabled").Bool()
+	vectorizer, _ := v.Get("vectorizer").Text()
+	c.egress = vectorizer != "" && vectorizer != "none"
+	for name, config := range v.Get("vectorConfig").Members() {
+		c.vectors = append(c.vectors, name)
+		c.egress = c.egress || config.Get("vectorizer").Get("none").Kind() == jsonstream.None
+	}
+	slices.Sort(c.vectors)
+	for item := range v.Get("properties").Items() {
+		name, ok := item.Get("name").Text()
+		if !ok {
+			return nil, false
+		}
+		var p property
+		for kind := range item.Get("dataType").Items() {
+			kind, ok := kind.Text()
+			if !ok {
+				return nil, false
+			}
+			if isClass(kind) {
+				p.targets = append(p.targets, kind)
+				continue
+			}
+			p.kind = kind
+		}
+		tokenization, _ := item.Get("tokenization").Text()
+		p.exact = p.kind == "text" && tokenization == "field" || p.kind == "uuid"
+		if strings.HasPrefix(p.kind, "text") || strings.HasPrefix(p.kind, "string") {
+			searchable, told := item.Get("indexSearchable").Bool()
+			p.searchable = searchable || !told
+		}
+		c.properties[name] = p
+	}
+	return c, true
+}
+
+// reading is what the interfaces have in common while a request is being read.
+type reading struct {
+	ctx      context.Context
+	target   string
+	look     lookup
+	catalog  *catalog
+	accesses []access.Access
+}
+
+func (r *reading) does(a access.Action, on access.Resource, at access.Attributes) {
+	r.accesses = append(r.accesses, access.Access{Action: a, Resource: on, Attributes: at})
+}
+
+// sorted are the accesses, most consequential first.
+func (r *reading) sorted() []access.Access {
+	slices.SortStableFunc(r.accesses, func(a, b access.Access) int { return b.Action.Weight() - a.Action.Weight() })
+	return r.accesses
+}
+
+// class finds the collection that a request names.
+func (r *reading) class(name string) (*class, error) {
+	if !classForm.MatchString(name) {
+		return nil, unclear("the name of its collection has characters that a name cannot have")
+	}
+	return r.catalog.find(r.ctx, r.look, name)
+}
+
+// of is the resource of a collection's objects: those of the tenant, when the collection has tenants or one is named.
+func (r *reading) of(c *class, tenant string) access.Resource { return resource(r.target, tenant, c.name) }
+
+// linked is the resource of a collection that is read through a reference.
+func (r *reading) linked(c *class, tenant string) access.Resource {
+	if !c.tenants {
+		tenant = ""
+	}
+	return r.of(c, tenant)
+}
+
+// alias is the name that a collection was asked for by, when it is not its own.
+func (c *class) alias() string {
+	if c.asked == c.name {
+		return ""
+	}
+	return c.asked
+}

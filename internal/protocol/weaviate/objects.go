@@ -1,0 +1,387 @@
+package weaviate
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
+)
+
+// usualLimit is Weaviate's own limit of a listing, or of a search by gRPC, that has none. It is made explicit, so that the
+// limit that was judged is the one that holds.
+const usualLimit = 10
+
+// included reads which parts of objects besides their properties are asked for.
+func (c *call) included() (vectors bool, err error) {
+	list, ok := c.Query["include"]
+	if !ok {
+		return false, nil
+	}
+	for _, name := range strings.Split(list, ",") {
+		switch name {
+		case "vector", "vectors":
+			vectors = true
+		case "":
+		default:
+			return false, unclear("its include has something that is not known")
+		}
+	}
+	return vectors, nil
+}
+
+// readObjects reads a listing of one collection.
+func readObjects(c *call) error {
+	name, ok := c.Query["class"]
+	if !ok {
+		return unclear("it names no collection (class), and would list the objects of all")
+	}
+	found, err := c.class(name)
+	if err != nil {
+		return err
+	}
+	q := &query{class: found, tenant: c.Query["tenant"], where: &conditions{}, limit: usualLimit}
+	q.at = c.of(found, q.tenant)
+	vectors, err := c.included()
+	if err != nil {
+		return err
+	}
+	if v, ok := c.Query["limit"]; ok {
+		q.limit, _ = strconv.ParseInt(v, 10, 64)
+	}
+	at := access.Attributes{Fields: []string{fieldID, "*"}, Vectors: vectors}
+	if v, ok := c.Query["offset"]; ok {
+		at.Offset, _ = strconv.ParseInt(v, 10, 64)
+	}
+	if after, ok := c.Query["after"]; ok && after != "" {
+		at.Cursor = true
+		if _, ok := uuid(after); !ok {
+			return unclear("its after is not a UUID in the usual form")
+		}
+	}
+	if by, ok := c.Query["sort"]; ok {
+		for _, name := range strings.Split(by, ",") {
+			place, err := c.reading.path(found, q.tenant, []string{strings.TrimPrefix(strings.TrimSuffix(name, `"]`), `["`)})
+			if err != nil {
+				return err
+			}
+			q.orders = append(q.orders, place)
+		}
+	}
+	q.rows = q.limit
+	c.out.Query = map[string]string{}
+	for name, value := range c.Query {
+		c.out.Query[name] = value
+	}
+	c.out.Query["class"], c.out.Query["limit"] = found.name, strconv.FormatInt(q.limit, 10)
+	action, at := q.list(at)
+	c.does(action, q.at, at)
+	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
+		if err := unfiltered(o, q.at, "a listing by REST"); err != nil {
+			return nil, err
+		}
+		if err := q.oblige(o); err != nil {
+			return nil, err
+		}
+		shown := &objects{p: o.Protection, all: []stored{{q.at, found}}}
+		each := shown.object()
+		each.Count = true
+		return &httpwire.Obliged{
+			Mask: &jsonstream.Node{Field: none, Fields: map[string]*jsonstream.Node{"objects": {Items: each}, "totalResults": plain, "deprecations": plain}},
+			Rows: o.Rows, Mute: !o.Protection.Empty(),
+		}, nil
+	}
+	return nil
+}
+
+// readObject reads an operation on one object that carries no document.
+func readObject(c *call) error {
+	found, err := c.collection()
+	if err != nil {
+		return err
+	}
+	vectors, err := c.included()
+	if err != nil {
+		return err
+	}
+	tenant, id := c.Query["tenant"], c.Params["id"]
+	at := access.Attributes{IDs: []string{id}, Filter: access.FilterKey, Vectors: vectors, Alias: found.alias()}
+	if c.action() == access.Delete {
+		at.Points = 1
+	} else {
+		at.Limit, at.Rows, at.Fields = 1, 1, []string{fieldID, "*"}
+	}
+	place := c.of(found, tenant)
+	c.does(c.action(), place, at)
+	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
+		if err := c.reachable(o, found, tenant, id, false); err != nil {
+			return nil, err
+		}
+		obliged := &httpwire.Obliged{Mute: !o.Protection.Empty()}
+		if c.Route.Method == http.MethodGet {
+			obliged.Mask = (&objects{p: o.Protection, all: []stored{{place, found}}}).object()
+		}
+		return obliged, nil
+	}
+	return nil
+}
+
+// reachable asks the target whether an object passes the obligation's filters. One that there is not is as one that may not
+// be reached, unless it is about to be written: nothing tells them apart.
+func (c *call) reachable(o *access.Obligations, found *class, tenant, id string, writing bool) error {
+	place := c.of(found, tenant)
+	rules, err := narrow(o, place, found)
+	if err != nil || len(rules) == 0 {
+		return err
+	}
+	if tenant != "" {
+		return unfiltered(o, place, "an object of a tenant")
+	}
+	status, stored, err := c.look(c.ctx, httpwire.Path("v1", "objects", found.name, id))
+	switch {
+	case err != nil:
+		return err
+	case status == http.StatusNotFound && writing:
+		return nil
+	case status < 300 && passes(rules, stored.Get("properties")) == nil:
+		return nil
+	case status >= 300 && status != http.StatusNotFound:
+		return &access.Refusal{Code: access.CodeUnavailable, Message: "the target does not tell whether the object may be reached"}
+	}
+	return &access.Refusal{
+		Code: access.CodeObligation, Rule: rules[0].Rule,
+		Message: "among the objects of " + place.String() + " that may be reached there is none with the id " + id,
+	}
+}
+
+// passes says which of the filters an object's properties do not pass.
+func passes(rules []access.FilterRule, properties jsonstream.Value) *access.FilterRule {
+	for i := range rules {
+		value, ok := properties.Get(rules[i].Field).Text()
+		if !ok || !slices.Contains(rules[i].Values, value) {
+			return &rules[i]
+		}
+	}
+	return nil
+}
+
+// astray is what is said of an object that would be written where its writer may not reach.
+func astray(f *access.FilterRule, place access.Resource) *access.Refusal {
+	return &access.Refusal{
+		Code: access.CodeObligation, Rule: f.Rule,
+		Message: "an object of " + place.String() + " must have one of these values in its field " + f.Field + ": " + strings.Join(f.Values, ", "),
+	}
+}
+
+// written is an object of a document.
+type written struct {
+	class   *class
+	tenant  string
+	id      string
+	at      access.Resource
+	vectors bool
+	grows   access.Action // what Weaviate would do to the schema on its own account
+	value   jsonstream.Value
+}
+
+// write reads an object that is to be stored, and puts its collection's own name into it.
+func (c *call) write(v jsonstream.Value) (*written, error) {
+	if err := members(v, object, "an object"); err != nil {
+		return nil, err
+	}
+	name, ok := v.Get("class").Text()
+	if !ok {
+		return nil, unclear("an object names no collection (class)")
+	}
+	w := &written{}
+	var err error
+	if w.class, err = c.class(name); err != nil {
+		return nil, err
+	}
+	w.value = v.With("class", jsonstream.String(w.class.name))
+	if t := v.Get("tenant"); t.Kind() != jsonstream.None {
+		if w.tenant, ok = t.Text(); !ok || w.tenant != "" && !tenantForm.MatchString(w.tenant) {
+			return nil, unclear("an object's tenant is not a name")
+		}
+	}
+	if id := v.Get("id"); id.Kind() != jsonstream.None {
+		text, _ := id.Text()
+		if w.id, ok = uuid(text); !ok {
+			return nil, unclear("an object's id is not a UUID in the usual form")
+		}
+	}
+	properties := v.Get("properties")
+	if k := properties.Kind(); k != jsonstream.None && k != jsonstream.Null && k != jsonstream.Object {
+		return nil, unclear("an object's properties are not an object")
+	}
+	if w.class.missing {
+		w.grows = access.SchemaCreate
+	}
+	seen := map[string]bool{}
+	for name := range properties.Members() {
+		if !propertyForm.MatchString(name) || seen[lower(name)] {
+			return nil, unclear("an object has a property whose name is none, or two that Weaviate takes for one")
+		}
+		seen[lower(name)] = true
+		if _, known := w.class.properties[lower(name)]; !known && w.grows == "" {
+			w.grows = access.SchemaAlter
+		}
+	}
+	w.vectors = v.Get("vector").Len() > 0 || v.Get("vectors").Len() > 0
+	w.at = c.of(w.class, w.tenant)
+	return w, nil
+}
+
+// grow notes what Weaviate would do to the schema for an object.
+func (r *reading) grow(w *written) {
+	if w.grows == "" {
+		return
+	}
+	place := r.of(w.class, "")
+	for _, a := range r.accesses {
+		if a.Action == w.grows && a.Resource == place {
+			return
+		}
+	}
+	r.does(w.grows, place, access.Attributes{})
+}
+
+func readCreate(c *call) error {
+	w, err := c.write(c.Body)
+	if err != nil {
+		return err
+	}
+	c.out.Body = w.value
+	at := access.Attributes{Points: 1, Vectors: w.vectors, Filter: access.FilterKey, Alias: w.class.alias()}
+	if w.id != "" {
+		at.IDs = []string{w.id}
+	}
+	c.does(access.Insert, w.at, at)
+	c.grown(w)
+	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
+		rules, err := narrow(o, w.at, w.class)
+		if err != nil {
+			return nil, err
+		}
+		if f := passes(rules, w.value.Get("properties")); f != nil {
+			return nil, astray(f, w.at)
+		}
+		return c.echoed(o, w), nil
+	}
+	return nil
+}
+
+// grown notes it, and that the definition that is kept may be old afterwards.
+func (c *call) grown(w *written) {
+	c.grow(w)
+	if w.grows != "" {
+		c.out.Done = c.reading.catalog.forget
+	}
+}
+
+// echoed masks what Weaviate tells of an object that was written: vectors that it made, properties that were there.
+func (c *call) echoed(o *access.Obligations, w *written) *httpwire.Obliged {
+	obliged := &httpwire.Obliged{Mute: !o.Protection.Empty()}
+	if c.Route.Method != http.MethodPatch {
+		obliged.Mask = (&objects{p: o.Protection, all: []stored{{w.at, w.class}}}).object()
+	}
+	return obliged
+}
+
+func readValidate(c *call) error {
+	w, err := c.write(c.Body)
+	if err != nil {
+		return err
+	}
+	c.out.Body = w.value
+	c.does(access.SchemaRead, c.of(w.class, ""), access.Attributes{})
+	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
+		return &httpwire.Obliged{Mute: !o.Protection.Empty()}, nil
+	}
+	return nil
+}
+
+// readChange reads a replacement or a change of one object.
+func readChange(c *call) error {
+	found, err := c.collection()
+	if err != nil {
+		return err
+	}
+	body := c.Body
+	if body.Get("class").Kind() == jsonstream.None {
+		body = body.With("class", jsonstream.String(found.name))
+	}
+	w, err := c.write(body)
+	if err != nil {
+		return err
+	}
+	if w.class.name != found.name || w.id != "" && w.id != c.Params["id"] {
+		return unclear("the object in its document is not the one in its path")
+	}
+	w.id = c.Params["id"]
+	c.out.Body = w.value.With("id", jsonstream.String(w.id))
+	at := access.Attributes{Points: 1, Vectors: w.vectors, IDs: []string{w.id}, Filter: access.FilterKey}
+	c.does(c.action(), w.at, at)
+	if c.action() == access.Update && w.vectors {
+		c.does(access.UpdateVectors, w.at, at)
+	}
+	c.grown(w)
+	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
+		rules, err := narrow(o, w.at, w.class)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.reachable(o, found, w.tenant, w.id, c.action() == access.Upsert); err != nil {
+			return nil, err
+		}
+		for i := range rules {
+			// A change that says nothing of the field leaves it as it is.
+			if c.action() == access.Update && w.value.Get("properties").Get(rules[i].Field).Kind() == jsonstream.None {
+				continue
+			}
+			if f := passes(rules[i:i+1], w.value.Get("properties")); f != nil {
+				return nil, astray(f, w.at)
+			}
+		}
+		return c.echoed(o, w), nil
+	}
+	return nil
+}
+
+// linkTo reads a reference.
+func linkTo(v jsonstream.Value) error {
+	if err := members(v, "beacon href", "a reference"); err != nil {
+		return err
+	}
+	text, _ := v.Get("beacon").Text()
+	if _, _, ok := beacon(text); !ok {
+		return unclear("a reference is not of the form weaviate://localhost/Collection/UUID")
+	}
+	return nil
+}
+
+func readLink(c *call) error {
+	found, err := c.collection()
+	if err != nil {
+		return err
+	}
+	if c.Body.Kind() == jsonstream.Array {
+		for item := range c.Body.Items() {
+			if err := linkTo(item); err != nil {
+				return err
+			}
+		}
+	} else if err := linkTo(c.Body); err != nil {
+		return err
+	}
+	tenant, id := c.Query["tenant"], c.Params["id"]
+	at := access.Attributes{Points: 1, IDs: []string{id}, Filter: access.FilterKey, Fields: []string{c.Params["propertyName"]}}
+	c.does(access.Update, c.of(found, tenant), at)
+	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
+		return &httpwire.Obliged{Mute: !o.Protection.Empty()}, c.reachable(o, found, tenant, id, false)
+	}
+	return nil
+}
