@@ -171,7 +171,8 @@ func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []
 	var call *Call
 	if fault == nil {
 		call, fault = x.target.Dialect.Read(ctx, &Request{
-			Route: route, Target: x.target.Gate.Name, Params: params, Query: query, Body: document, Ask: x.ask,
+			Route: route, Target: x.target.Gate.Name, Params: params, Query: query, Body: document, Ask: x.ask, Post: x.post,
+			May: x.session.May,
 		})
 	}
 	x.set(r, call, fault)
