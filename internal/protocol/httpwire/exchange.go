@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -37,7 +39,8 @@ type exchange struct {
 func (x *exchange) set(r *http.Request, call *Call, fault error) {
 	x.call = call
 	if fault == nil {
-		x.wire = render(call.Method, call.Path, call.Query, call.Body.Raw())
+		body, _ := document(call.Body, call.Lines)
+		x.wire = render(call.Method, call.Path, call.Query, call.Headers, body)
 		x.op = access.Operation{Accesses: call.Accesses, Free: call.Free, Canonical: x.wire}
 		x.op.Text = string(x.wire[:min(len(x.wire), maxText)])
 		return
@@ -62,16 +65,30 @@ func (x *exchange) set(r *http.Request, call *Call, fault error) {
 const maxText = 64 << 10
 
 // render is the canonical form of a request: what is recorded, and what an approval is bound to.
-func render(method, path string, query map[string]string, body []byte) []byte {
+func render(method, path string, query, headers map[string]string, body []byte) []byte {
 	out := append([]byte(method), ' ')
 	out = append(out, path...)
 	if len(query) > 0 {
 		out = append(append(out, '?'), encode(query)...)
 	}
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		out = fmt.Appendf(out, " %s:%q", name, headers[name])
+	}
 	if body != nil {
 		out = append(append(out, '\n'), body...)
 	}
 	return out
+}
+
+// document is what is sent of a document or of lines, and as what type.
+func document(body jsonstream.Value, lines []jsonstream.Value) (text []byte, kind string) {
+	if lines == nil {
+		return body.Raw(), "application/json"
+	}
+	for _, line := range lines {
+		text = append(append(text, line.Raw()...), '\n')
+	}
+	return text, "application/x-ndjson"
 }
 
 // Operation implements gate.Exchange.
@@ -105,9 +122,9 @@ func (x *exchange) Oblige(o *access.Obligations) error {
 
 // Forward implements gate.Exchange.
 func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape) error {
-	body := x.call.Body.Raw()
-	if raw := x.obliged.Body.Raw(); raw != nil {
-		body = raw
+	body, kind := document(x.call.Body, x.call.Lines)
+	if x.obliged.Body.Raw() != nil || x.obliged.Lines != nil {
+		body, kind = document(x.obliged.Body, x.obliged.Lines)
 	}
 	if x.obliged.Check != nil {
 		if err := x.obliged.Check(ctx); err != nil {
@@ -120,6 +137,12 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 	r, err := x.target.request(ctx, x.call.Method, x.call.Path, x.call.Query, body)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", kind)
+	}
+	for name, value := range x.call.Headers {
+		r.Header.Set(name, value)
 	}
 	x.resp, err = x.target.send(r, c)
 	return err
