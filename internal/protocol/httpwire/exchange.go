@@ -106,13 +106,18 @@ func (x *exchange) Oblige(o *access.Obligations) error {
 	if x.fault != nil {
 		return x.fault
 	}
-	if x.call.Oblige == nil {
-		x.obliged = &Obliged{}
-		return nil
+	x.obliged = &Obliged{}
+	if x.call.Oblige != nil {
+		obliged, err := x.call.Oblige(o)
+		if err != nil {
+			return err
+		}
+		x.obliged = obliged
 	}
-	obliged, err := x.call.Oblige(o)
-	x.obliged = obliged
-	return err
+	if refusal := o.Unfiltered(&x.op); refusal != nil && !x.obliged.Filtered {
+		return refusal
+	}
+	return nil
 }
 
 // Forward implements gate.Exchange.
@@ -120,6 +125,14 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 	body, kind := document(x.call.Body, x.call.Lines)
 	if x.obliged.Body.Raw() != nil || x.obliged.Lines != nil {
 		body, kind = document(x.obliged.Body, x.obliged.Lines)
+	}
+	if x.obliged.Check != nil {
+		if err := x.obliged.Check(ctx); err != nil {
+			if refusal, ok := errors.AsType[*access.Refusal](err); ok {
+				return refusal
+			}
+			return &access.Refusal{Code: access.CodeUnavailable, Message: "the gateway could not find out which points the request would reach", Err: err}
+		}
 	}
 	query := x.call.Query
 	if x.obliged.Query != nil {
@@ -149,6 +162,8 @@ func (x *exchange) Reply(_ context.Context, tape gate.Tape) (access.Outcome, err
 	case out.status >= 400:
 		outcome.Code = strconv.Itoa(out.status)
 		err = x.complaint(out)
+	case x.obliged.Rewrite != nil:
+		outcome.Rows, err = x.rewritten(out)
 	case x.obliged.Mask != nil:
 		outcome.Rows, err = x.masked(out)
 	default:
@@ -175,8 +190,12 @@ func (x *exchange) masked(out *outlet) (int64, error) {
 	if !isJSON(out.kind) {
 		return 0, x.unmaskable(fmt.Errorf("content type %q", out.kind))
 	}
+	return x.mask(out, x.resp.Body)
+}
+
+func (x *exchange) mask(out *outlet, answer io.Reader) (int64, error) {
 	m := jsonstream.NewMasker(out, x.obliged.Mask, x.hider)
-	_, err := io.Copy(&counted{m, x.obliged.Rows}, x.resp.Body)
+	_, err := io.Copy(&counted{m, x.obliged.Rows}, answer)
 	if err == nil {
 		err = m.Close()
 	}
@@ -184,6 +203,35 @@ func (x *exchange) masked(out *outlet) (int64, error) {
 		err = x.unmaskable(fault)
 	}
 	return m.Counted(), err
+}
+
+// maxRewritten is the longest answer that is read as a whole.
+const maxRewritten = 16 << 20
+
+// rewritten reads the answer, and sends what is made of it.
+func (x *exchange) rewritten(out *outlet) (int64, error) {
+	if !isJSON(out.kind) {
+		return 0, x.unmaskable(fmt.Errorf("content type %q", out.kind))
+	}
+	text, err := io.ReadAll(io.LimitReader(x.resp.Body, maxRewritten+1))
+	if err != nil {
+		return 0, err
+	}
+	if len(text) > maxRewritten {
+		return 0, x.unmaskable(fmt.Errorf("longer than %d bytes", maxRewritten))
+	}
+	v, err := jsonstream.Read(text)
+	if err == nil {
+		v, err = x.obliged.Rewrite(v)
+	}
+	if err != nil {
+		return 0, x.unmaskable(err)
+	}
+	if x.obliged.Mask != nil {
+		return x.mask(out, bytes.NewReader(v.Raw()))
+	}
+	_, err = out.Write(v.Raw())
+	return 0, err
 }
 
 func (x *exchange) unmaskable(err error) error {

@@ -148,7 +148,7 @@ func (s *Server) open(ctx context.Context, t *target, token string, key conversa
 func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []string, query string, fault error) (release func()) {
 	release = func() {}
 	route, params := x.target.routes.find(r.Method, path)
-	ask := &Request{Route: route, Target: x.target.Gate.Name, Params: params, Ask: x.ask}
+	ask := &Request{Route: route, Target: x.target.Gate.Name, Params: params, Ask: x.ask, Post: x.post, May: x.session.May}
 	switch {
 	case fault != nil:
 	case route == nil:
