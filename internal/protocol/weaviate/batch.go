@@ -1,6 +1,7 @@
 package weaviate
 
 import (
+	"context"
 	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -18,6 +19,7 @@ func readBatch(c *call) error {
 	var values []jsonstream.Value
 	where := map[access.Resource]*access.Attributes{}
 	var order []access.Resource
+	var tenants []string
 	shown := objects{}
 	for item := range list.Items() {
 		w, err := c.write(item)
@@ -29,7 +31,7 @@ func readBatch(c *call) error {
 		if !ok {
 			at = &access.Attributes{Filter: access.FilterKey, Batch: len(order), Alias: w.class.alias()}
 			where[w.at] = at
-			order = append(order, w.at)
+			order, tenants = append(order, w.at), append(tenants, w.tenant)
 			shown.all = append(shown.all, stored{w.at, w.class})
 		}
 		at.Points++
@@ -47,6 +49,8 @@ func readBatch(c *call) error {
 	}
 	c.out.Body = c.Body.With("objects", jsonstream.List(values...))
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
+		named := map[access.Resource][]string{}
+		rulesOf := map[access.Resource][]access.FilterRule{}
 		for _, w := range all {
 			rules, err := narrow(o, w.at, w.class)
 			if err != nil {
@@ -55,27 +59,26 @@ func readBatch(c *call) error {
 			if f := passes(rules, w.value.Get("properties")); f != nil {
 				return nil, astray(f, w.at)
 			}
-			if len(rules) == 0 || w.id == "" {
-				continue
+			if w.id != "" {
+				named[w.at] = append(named[w.at], w.id)
 			}
-			if len(all) > mostLookups {
-				return nil, unfiltered(o, w.at, "a batch by REST of so many objects with ids of their own")
-			}
-			if err := c.reachable(o, w.class, w.tenant, w.id, true); err != nil {
-				return nil, err
+			rulesOf[w.at] = rules
+		}
+		var checks []func(context.Context) error
+		for i, place := range order {
+			if check := c.reaching(rulesOf[place], shown.all[i].class, tenants[i], true, named[place]...); check != nil {
+				checks = append(checks, check)
 			}
 		}
 		masked := shown
 		masked.p = o.Protection
-		return &httpwire.Obliged{Mask: &jsonstream.Node{Items: masked.object()}, Mute: !o.Protection.Empty()}, nil
+		return &httpwire.Obliged{
+			Filtered: true, Check: every(checks), Mask: &jsonstream.Node{Items: masked.object()}, Mute: !o.Protection.Empty(),
+		}, nil
 	}
 	return nil
 }
 
-// mostLookups is how many objects the gateway looks at before it lets a batch pass.
-const mostLookups = 256
-
-// readBatchDelete tells objects that are named by their ids from those that another filter finds.
 func readBatchDelete(c *call) error {
 	match := c.Body.Get("match")
 	if err := members(match, "class where", "its match"); err != nil {
@@ -99,17 +102,7 @@ func readBatchDelete(c *call) error {
 	if c.Body.Get("dryRun").Kind() != jsonstream.None && !ok {
 		return unclear("its dryRun is neither true nor false")
 	}
-	at := access.Attributes{Points: access.Unbounded}
-	w.describe(&at)
-	action := access.DeleteByFilter
-	switch {
-	case dry:
-		action, at.Points, at.Rows, at.Limit = access.ListIDs, 0, access.Unbounded, access.Unbounded
-	case len(w.ids) > 0:
-		action, at.Points = access.Delete, int64(len(w.ids))
-	case len(w.all) == 0:
-		action = access.DeleteAll
-	}
+	action, at := w.deletes(dry)
 	c.does(action, place, at)
 	match = match.With("class", jsonstream.String(found.name))
 	body := c.Body.With("match", match)
@@ -119,13 +112,13 @@ func readBatchDelete(c *call) error {
 			return nil, err
 		}
 		if dry && o.Rows > 0 {
-			return nil, &access.Refusal{Code: access.CodeLimit, Message: "a dry run tells of all objects that a filter finds, which is more than may be asked for at once here"}
+			return nil, dryRun()
 		}
 		rules, err := narrow(o, place, found)
 		if err != nil {
 			return nil, err
 		}
-		obliged := &httpwire.Obliged{Mute: !o.Protection.Empty()}
+		obliged := &httpwire.Obliged{Filtered: c.filtered(o, place), Mute: !o.Protection.Empty()}
 		if len(rules) > 0 {
 			obliged.Body = body.With("match", match.With("where", confined(rules, match.Get("where"))))
 		}
@@ -138,9 +131,33 @@ func readBatchDelete(c *call) error {
 	return nil
 }
 
+// dryRun refuses a rehearsal to who may see so much only.
+func dryRun() *access.Refusal {
+	return &access.Refusal{
+		Code: access.CodeLimit, Message: "a dry run tells of all objects that a filter finds, which is more than may be asked for at once here",
+	}
+}
+
+// deletes tells objects that are named by their ids from those that another filter finds, and from all.
+func (w *conditions) deletes(dry bool) (access.Action, access.Attributes) {
+	at := access.Attributes{Points: access.Unbounded}
+	w.describe(&at)
+	switch {
+	case dry:
+		at.Points, at.Rows, at.Limit = 0, access.Unbounded, access.Unbounded
+		return access.ListIDs, at
+	case len(w.ids) > 0:
+		at.Points = int64(len(w.ids))
+		return access.Delete, at
+	case len(w.all) == 0:
+		return access.DeleteAll, at
+	}
+	return access.DeleteByFilter, at
+}
+
 // readBatchLinks reads references between objects of any collections.
 func readBatchLinks(c *call) error {
-	var places []access.Resource
+	n := 0
 	for item := range c.Body.Items() {
 		if err := members(item, "from to tenant", "a reference"); err != nil {
 			return err
@@ -166,19 +183,13 @@ func readBatchLinks(c *call) error {
 		if found.alias() != "" {
 			return unclear("the collection of a reference is an alias; name the collection itself")
 		}
-		place := c.of(found, tenant)
-		places = append(places, place)
-		c.does(access.Update, place, access.Attributes{Points: 1, IDs: []string{id}, Filter: access.FilterKey, Fields: []string{property}, Batch: len(places) - 1})
+		c.does(access.Update, c.of(found, tenant), access.Attributes{Points: 1, IDs: []string{id}, Filter: access.FilterKey, Fields: []string{property}, Batch: n})
+		n++
 	}
-	if len(places) == 0 {
+	if n == 0 {
 		return unclear("its list of references is empty")
 	}
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
-		for _, place := range places {
-			if err := unfiltered(o, place, "a batch of references"); err != nil {
-				return nil, err
-			}
-		}
 		each := &jsonstream.Node{Field: none, Fields: map[string]*jsonstream.Node{"from": plain, "to": plain, "result": (&objects{p: o.Protection}).result()}}
 		return &httpwire.Obliged{Mask: &jsonstream.Node{Items: each}, Mute: !o.Protection.Empty()}, nil
 	}

@@ -2,6 +2,7 @@ package weaviate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -211,14 +212,15 @@ func narrow(o *access.Obligations, at access.Resource, c *class) ([]access.Filte
 	return rules, nil
 }
 
-// unfiltered refuses what the obligation's filters cannot be put on.
-func unfiltered(o *access.Obligations, at access.Resource, what string) error {
-	if rules := o.FiltersOn(at); len(rules) > 0 {
-		return &access.Refusal{
-			Code: access.CodeObligation, Rule: rules[0].Rule, Message: fmt.Sprintf("of %s only a part may be reached, and %s cannot be confined to it", at, what),
+// filtered says whether the obligation's filters concern none of what a request does but at the places where they have been
+// put on it.
+func (r *reading) filtered(o *access.Obligations, at ...access.Resource) bool {
+	for _, a := range r.accesses {
+		if a.Action.ReachesPoints() && (a.Attributes.Role != "" || !slices.Contains(at, a.Resource)) && len(o.FiltersOn(a.Resource)) > 0 {
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
 func tooMany(may, asks int64) *access.Refusal {

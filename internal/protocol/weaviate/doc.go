@@ -8,6 +8,7 @@ package weaviate
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -40,6 +41,15 @@ func (d *Dialect) Error(r *access.Refusal) (int, []byte) {
 }
 
 func unclear(why string) error { return &httpwire.Unclear{Why: why} }
+
+// asUnclear is why a request could not be read, when that is what an error says.
+func asUnclear(err error) (string, bool) {
+	u, ok := errors.AsType[*httpwire.Unclear](err)
+	if !ok {
+		return "", false
+	}
+	return u.Why, true
+}
 
 // Read implements httpwire.Dialect.
 func (d *Dialect) Read(ctx context.Context, r *httpwire.Request) (*httpwire.Call, error) {

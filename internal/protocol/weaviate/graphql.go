@@ -30,7 +30,6 @@ type part struct {
 	names     []string // where its answer stands, below data
 	filter    jsonstream.Value
 	answer    func(*access.Protection) *jsonstream.Node
-	linked    []access.Resource // collections that are read through references
 }
 
 // graph is a GraphQL query that was understood.
@@ -71,15 +70,12 @@ func readGraphQL(c *call) error {
 	}
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
 		total := int64(0)
+		var places []access.Resource
 		for _, p := range d.parts {
 			if err := p.oblige(o); err != nil {
 				return nil, err
 			}
-			for _, at := range p.linked {
-				if err := unfiltered(o, at, "what is read through a reference"); err != nil {
-					return nil, err
-				}
-			}
+			places = append(places, p.at)
 			if total += max(p.rows, 0); o.Rows > 0 && total > o.Rows {
 				return nil, tooMany(o.Rows, total)
 			}
@@ -88,7 +84,9 @@ func readGraphQL(c *call) error {
 		if err != nil {
 			return nil, err
 		}
-		return &httpwire.Obliged{Body: body, Mask: d.mask(o.Protection), Rows: o.Rows, Mute: !o.Protection.Empty()}, nil
+		return &httpwire.Obliged{
+			Body: body, Filtered: c.filtered(o, places...), Mask: d.mask(o.Protection), Rows: o.Rows, Mute: !o.Protection.Empty(),
+		}, nil
 	}
 	return nil
 }

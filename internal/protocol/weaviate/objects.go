@@ -1,8 +1,8 @@
 package weaviate
 
 import (
+	"context"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -80,9 +80,6 @@ func readObjects(c *call) error {
 	action, at := q.list(at)
 	c.does(action, q.at, at)
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
-		if err := unfiltered(o, q.at, "a listing by REST"); err != nil {
-			return nil, err
-		}
 		if err := q.oblige(o); err != nil {
 			return nil, err
 		}
@@ -117,63 +114,17 @@ func readObject(c *call) error {
 	place := c.of(found, tenant)
 	c.does(c.action(), place, at)
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
-		if err := c.reachable(o, found, tenant, id, false); err != nil {
+		rules, err := narrow(o, place, found)
+		if err != nil {
 			return nil, err
 		}
-		obliged := &httpwire.Obliged{Mute: !o.Protection.Empty()}
+		obliged := &httpwire.Obliged{Filtered: true, Check: c.reaching(rules, found, tenant, false, id), Mute: !o.Protection.Empty()}
 		if c.Route.Method == http.MethodGet {
 			obliged.Mask = (&objects{p: o.Protection, all: []stored{{place, found}}}).object()
 		}
 		return obliged, nil
 	}
 	return nil
-}
-
-// reachable asks the target whether an object passes the obligation's filters. One that there is not is as one that may not
-// be reached, unless it is about to be written: nothing tells them apart.
-func (c *call) reachable(o *access.Obligations, found *class, tenant, id string, writing bool) error {
-	place := c.of(found, tenant)
-	rules, err := narrow(o, place, found)
-	if err != nil || len(rules) == 0 {
-		return err
-	}
-	if tenant != "" {
-		return unfiltered(o, place, "an object of a tenant")
-	}
-	status, stored, err := c.look(c.ctx, httpwire.Path("v1", "objects", found.name, id))
-	switch {
-	case err != nil:
-		return err
-	case status == http.StatusNotFound && writing:
-		return nil
-	case status < 300 && passes(rules, stored.Get("properties")) == nil:
-		return nil
-	case status >= 300 && status != http.StatusNotFound:
-		return &access.Refusal{Code: access.CodeUnavailable, Message: "the target does not tell whether the object may be reached"}
-	}
-	return &access.Refusal{
-		Code: access.CodeObligation, Rule: rules[0].Rule,
-		Message: "among the objects of " + place.String() + " that may be reached there is none with the id " + id,
-	}
-}
-
-// passes says which of the filters an object's properties do not pass.
-func passes(rules []access.FilterRule, properties jsonstream.Value) *access.FilterRule {
-	for i := range rules {
-		value, ok := properties.Get(rules[i].Field).Text()
-		if !ok || !slices.Contains(rules[i].Values, value) {
-			return &rules[i]
-		}
-	}
-	return nil
-}
-
-// astray is what is said of an object that would be written where its writer may not reach.
-func astray(f *access.FilterRule, place access.Resource) *access.Refusal {
-	return &access.Refusal{
-		Code: access.CodeObligation, Rule: f.Rule,
-		Message: "an object of " + place.String() + " must have one of these values in its field " + f.Field + ": " + strings.Join(f.Values, ", "),
-	}
 }
 
 // written is an object of a document.
@@ -269,7 +220,7 @@ func readCreate(c *call) error {
 		if f := passes(rules, w.value.Get("properties")); f != nil {
 			return nil, astray(f, w.at)
 		}
-		return c.echoed(o, w), nil
+		return c.echoed(o, w, nil), nil // Weaviate refuses to create an object that there is
 	}
 	return nil
 }
@@ -283,8 +234,8 @@ func (c *call) grown(w *written) {
 }
 
 // echoed masks what Weaviate tells of an object that was written: vectors that it made, properties that were there.
-func (c *call) echoed(o *access.Obligations, w *written) *httpwire.Obliged {
-	obliged := &httpwire.Obliged{Mute: !o.Protection.Empty()}
+func (c *call) echoed(o *access.Obligations, w *written, check func(context.Context) error) *httpwire.Obliged {
+	obliged := &httpwire.Obliged{Filtered: true, Check: check, Mute: !o.Protection.Empty()}
 	if c.Route.Method != http.MethodPatch {
 		obliged.Mask = (&objects{p: o.Protection, all: []stored{{w.at, w.class}}}).object()
 	}
@@ -334,9 +285,6 @@ func readChange(c *call) error {
 		if err != nil {
 			return nil, err
 		}
-		if err := c.reachable(o, found, w.tenant, w.id, c.action() == access.Upsert); err != nil {
-			return nil, err
-		}
 		for i := range rules {
 			// A change that says nothing of the field leaves it as it is.
 			if c.action() == access.Update && w.value.Get("properties").Get(rules[i].Field).Kind() == jsonstream.None {
@@ -346,7 +294,7 @@ func readChange(c *call) error {
 				return nil, astray(f, w.at)
 			}
 		}
-		return c.echoed(o, w), nil
+		return c.echoed(o, w, c.reaching(rules, found, w.tenant, c.action() == access.Upsert, w.id)), nil
 	}
 	return nil
 }
@@ -379,9 +327,11 @@ func readLink(c *call) error {
 	}
 	tenant, id := c.Query["tenant"], c.Params["id"]
 	at := access.Attributes{Points: 1, IDs: []string{id}, Filter: access.FilterKey, Fields: []string{c.Params["propertyName"]}}
-	c.does(access.Update, c.of(found, tenant), at)
+	place := c.of(found, tenant)
+	c.does(access.Update, place, at)
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
-		return &httpwire.Obliged{Mute: !o.Protection.Empty()}, c.reachable(o, found, tenant, id, false)
+		rules, err := narrow(o, place, found)
+		return &httpwire.Obliged{Filtered: true, Check: c.reaching(rules, found, tenant, false, id), Mute: !o.Protection.Empty()}, err
 	}
 	return nil
 }

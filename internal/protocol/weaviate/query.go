@@ -65,9 +65,10 @@ func (q *query) oblige(o *access.Obligations) error {
 			Code: access.CodeObligation, Message: "a part of " + q.at.String() + " is hidden, so no language model may be told of it",
 		}
 	}
-	if q.nearObject {
-		if err := unfiltered(o, q.at, "the search near an object"); err != nil {
-			return err
+	if on := o.FiltersOn(q.at); q.nearObject && len(on) > 0 {
+		return &access.Refusal{
+			Code: access.CodeObligation, Rule: on[0].Rule,
+			Message: "of " + q.at.String() + " only a part may be reached, and the object to be compared with could be of another",
 		}
 	}
 	switch {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/httpwire"
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
@@ -24,6 +25,24 @@ func (c *call) collection() (*class, error) {
 // readNamespace reads an operation on all collections.
 func readNamespace(c *call) error {
 	c.does(c.action(), access.Resource{Target: c.Target, Namespace: noTenant}, access.Attributes{})
+	return nil
+}
+
+// readSchemas reads the list of collections, of which only those are told that may be read.
+func readSchemas(c *call) error {
+	c.does(c.action(), access.Resource{Target: c.Target, Namespace: noTenant}, access.Attributes{})
+	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
+		return &httpwire.Obliged{Rewrite: func(answer jsonstream.Value) (jsonstream.Value, error) {
+			var seen []jsonstream.Value
+			for item := range answer.Get("classes").Items() {
+				name, _ := item.Get("class").Text()
+				if c.May(access.Access{Action: access.SchemaRead, Resource: resource(c.Target, "", name)}) {
+					seen = append(seen, item)
+				}
+			}
+			return empty.With("classes", jsonstream.List(seen...)), nil
+		}}, nil
+	}
 	return nil
 }
 

@@ -160,7 +160,6 @@ func (s *selection) links(f *ast.Field, of stored, depth int) (shown, error) {
 		}
 		s.join(to, s.part.tenant)
 		place := s.linked(to, s.part.tenant)
-		s.part.linked = append(s.part.linked, place)
 		one, err := s.class(fragment.SelectionSet, stored{place, to}, false, depth+1)
 		if err != nil {
 			return nil, err

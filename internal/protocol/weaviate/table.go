@@ -89,7 +89,7 @@ var table = []entry{
 	{document(http.MethodPost, root+"/graphql", "graphql", "Get is search, fetch or scroll, Aggregate is count or aggregate, for every collection in it; Explore, introspection, variables, directives and named fragments are refused", access.Search, access.Fetch, access.Scroll, access.Count, access.Aggregate), "query operationName variables", readGraphQL},
 	{document(http.MethodPost, root+"/graphql/batch", "graphql_batch", "refused as unclear: send the queries one by one", access.Unknown), "[]", refuse("a batch of queries is not understood; send the queries one by one")},
 
-	{on(http.MethodGet, schemas, "schema_list", access.SchemaList), "", readNamespace},
+	{saying(on(http.MethodGet, schemas, "schema_list", access.SchemaList), "tells of those collections only that the caller may read"), "", readSchemas},
 	{document(http.MethodPost, schemas, "schema_create", "", access.SchemaCreate), "*", readCreateClass},
 	{on(http.MethodGet, schema, "schema_get", access.SchemaRead), "", readClass},
 	{document(http.MethodPut, schema, "schema_update", "", access.SchemaAlter), "*", readAlterClass},
