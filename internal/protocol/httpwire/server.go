@@ -25,38 +25,15 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		c.NextProtos = []string{"h2", "http/1.1"}
 		ln = tls.NewListener(ln, c)
 	}
-	server := &http.Server{
+	defer func() {
+		for _, t := range s.targets {
+			t.client.CloseIdleConnections()
+		}
+	}()
+	return s.door.Serve(ctx, &http.Server{
 		Handler: http.HandlerFunc(s.handle), ReadHeaderTimeout: s.config.Limits.SignIn, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	tending := make(chan struct{})
-	go func() {
-		defer close(tending)
-		s.door.Tend(ctx)
-	}()
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		if server.Shutdown(end) != nil {
-			_ = server.Close()
-		}
-	})
-	err := server.Serve(ln)
-	if stop() {
-		_ = server.Close()
-	} else {
-		<-ended
-	}
-	for _, t := range s.targets {
-		t.client.CloseIdleConnections()
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		<-tending
-		return nil
-	}
-	return err
+	}, ln)
 }
 
 // Ready says whether every target answers.
