@@ -8,6 +8,7 @@ import (
 	"io"
 	"sort"
 	"strconv"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -143,6 +144,8 @@ type exchange struct {
 	hider  *mask.Hider
 	stream *stream // the further messages of the client, where there may be some
 	answer *answer
+	until  time.Time // the client's deadline; zero when it has none
+	cancel context.CancelFunc
 	broken bool // the answer cannot be completed, and no status can say so
 }
 
@@ -151,6 +154,9 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 	message, err := x.outgoing()
 	if err != nil {
 		return err
+	}
+	if !x.until.IsZero() {
+		ctx, x.cancel = context.WithDeadline(ctx, x.until)
 	}
 	var body io.Reader = bytes.NewReader(frame(message))
 	if x.stream != nil {
@@ -199,6 +205,9 @@ func (x *exchange) Reply(_ context.Context, tape gate.Tape) (access.Outcome, err
 
 // close ends the call to the target, if there is one.
 func (x *exchange) close() {
+	if x.cancel != nil {
+		x.cancel()
+	}
 	if x.answer != nil {
 		x.answer.close()
 	}

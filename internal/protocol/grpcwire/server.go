@@ -137,12 +137,8 @@ type visitor struct {
 // serve reads a call and takes it down the road.
 func (s *Server) serve(ctx context.Context, v *visitor, t *target, m *Method, out *reply) {
 	x := &exchange{request: request{server: s, target: t, session: v.session, method: m}, reply: out, hider: s.config.Hider}
+	began := time.Now()
 	timeout, fault := deadline(v.r.Header)
-	if timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-		defer cancel()
-	}
 	// All messages of the client come from here; what the first one takes is held as long as the call.
 	from := &frames{from: v.r.Body, encoding: v.r.Header.Get("Grpc-Encoding"), most: s.config.Limits.Message, budget: s.requests}
 	defer from.release()
@@ -151,7 +147,9 @@ func (s *Server) serve(ctx context.Context, v *visitor, t *target, m *Method, ou
 	from.taken = 0
 	defer s.requests.Give(first)
 	if timeout > 0 {
-		// The refusal of a request that was held for as long as its client waits must still reach it.
+		// The client's deadline is the target's, and not the road's: the refusal of a request that was held for as long as its
+		// client waits must still reach it.
+		x.until = began.Add(timeout)
 		x.op.Wait = max(timeout-min(max(timeout/10, 50*time.Millisecond), time.Second), time.Millisecond)
 	}
 	if m != nil && m.ClientStreams && x.fault == nil {

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -124,11 +123,11 @@ func statusOf(trailer http.Header) *status.Status {
 	if err != nil {
 		return nil
 	}
-	p := &spb.Status{Code: int32(n), Message: unescape(trailer.Get("Grpc-Message"))}
+	p := status.New(codes.Code(n), unescape(trailer.Get("Grpc-Message"))).Proto()
 	if details := trailer.Get("Grpc-Status-Details-Bin"); details != "" && n != 0 {
-		var d spb.Status
+		d := status.New(codes.OK, "").Proto()
 		raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(details, "="))
-		if err == nil && proto.Unmarshal(raw, &d) == nil && d.GetCode() == p.GetCode() {
+		if err == nil && proto.Unmarshal(raw, d) == nil && d.GetCode() == p.GetCode() {
 			p.Details = d.GetDetails()
 		}
 	}

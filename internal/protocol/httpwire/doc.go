@@ -66,12 +66,12 @@ type Config struct {
 // Server is the front end of one listener. With one target it answers at the root; with several, the first segment of
 // the path names the target.
 type Server struct {
-	config   Config
-	log      *slog.Logger
-	targets  map[string]*target
-	only     *target // the one target, when there is no other
-	door     *conversation.Door
-	bodies   *conversation.Budget
+	config  Config
+	log     *slog.Logger
+	targets map[string]*target
+	only    *target // the one target, when there is no other
+	door    *conversation.Door
+	bodies  *conversation.Budget
 }
 
 // target is a Target with what is made of it once.

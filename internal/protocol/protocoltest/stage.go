@@ -241,3 +241,9 @@ func held(_ *access.Operation, c access.Context) access.Decision {
 	}
 }
 
+// Bodies is what was said, as it was taken down.
+func (w *Stage) Bodies() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.bodies.String()
+}

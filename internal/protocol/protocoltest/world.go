@@ -1,8 +1,9 @@
-// Package protocoltest is what every HTTP dialect passes: unknown operations, documents that two readers read differently,
-// obligations that cannot be fulfilled, holds, credentials that must be seen nowhere, answers that must not leak.
+// Package protocoltest is what every dialect passes, of HTTP and of gRPC: unknown operations, documents that two readers
+// read differently, obligations that cannot be fulfilled, holds, credentials that must be seen nowhere, answers that must
+// not leak.
 //
-// It knows a dialect by what a Suite tells of it, and stands a gate with a policy of its own between a client and a
-// stand-in for the engine. Start at Run.
+// It knows a dialect by what a Suite or a GRPCSuite tells of it, and stands a gate with a policy of its own between a
+// client and a stand-in for the engine. Start at Run and RunGRPC.
 package protocoltest
 
 import (
