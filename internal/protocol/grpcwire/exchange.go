@@ -80,15 +80,16 @@ func (q *request) render(name string) error {
 	}
 	sort.Strings(metadata)
 	head := transcript.AppendHead(nil, name, metadata)
-	said, bytesOf := q.call.Message, q.sent
+	said := q.call.Message
 	canonical := transcript.AppendMessage(head[:len(head):len(head)], q.sent)
 	q.wire = canonical
 	if q.call.Record != nil {
 		said = q.call.Record
-		if bytesOf, err = encode(said); err != nil {
+		b, err := encode(said)
+		if err != nil {
 			return err
 		}
-		q.wire = transcript.AppendMessage(head[:len(head):len(head)], bytesOf)
+		q.wire = transcript.AppendMessage(head[:len(head):len(head)], b)
 	}
 	text := string(bytes.TrimSuffix(head, []byte("\n"))) + transcript.Text(said, maxText, true)
 	q.op = access.Operation{Accesses: q.call.Accesses, Free: q.call.Free, Canonical: canonical, Text: text[:min(len(text), maxText)]}

@@ -110,7 +110,9 @@ func field(m protoreflect.Message, name protoreflect.Name) protoreflect.FieldDes
 	return m.Descriptor().Fields().ByName(name)
 }
 
-func text(m protoreflect.Message, name protoreflect.Name) string { return m.Get(field(m, name)).String() }
+func text(m protoreflect.Message, name protoreflect.Name) string {
+	return m.Get(field(m, name)).String()
+}
 
 // messages are the types of the shelf, made here: no engine's stubs stand in for them.
 var messages = func() protoreflect.MessageDescriptors {

@@ -458,8 +458,10 @@ func grpcBroken(t *testing.T, s *GRPCSuite) {
 			rw.Header().Set("Content-Type", "text/html")
 			_, _ = rw.Write([]byte(Canary))
 		},
-		"elsewhere": func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "http://169.254.169.254/", http.StatusFound) },
-		"an abort":  func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"elsewhere": func(rw http.ResponseWriter, r *http.Request) {
+			http.Redirect(rw, r, "http://169.254.169.254/", http.StatusFound)
+		},
+		"an abort": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		for _, protection := range []*access.Protection{nil, s.Protection} {
 			broken := httptest.NewUnstartedServer(nil)

@@ -224,7 +224,9 @@ func (w *GRPCWorld) All() []*GRPCReceived {
 }
 
 // Do calls a method with the caller's token, unless the request has metadata of its own.
-func (w *GRPCWorld) Do(ctx context.Context, r GRPCRequest) GRPCAnswer { return w.DoBy(ctx, w.client, r) }
+func (w *GRPCWorld) Do(ctx context.Context, r GRPCRequest) GRPCAnswer {
+	return w.DoBy(ctx, w.client, r)
+}
 
 // DoBy calls a method by another client.
 func (w *GRPCWorld) DoBy(ctx context.Context, conn *grpc.ClientConn, r GRPCRequest) GRPCAnswer {
