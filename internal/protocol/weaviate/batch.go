@@ -157,7 +157,7 @@ func (w *conditions) deletes(dry bool) (access.Action, access.Attributes) {
 
 // readBatchLinks reads references between objects of any collections.
 func readBatchLinks(c *call) error {
-	n := 0
+	n, all := 0, []jsonstream.Value{}
 	for item := range c.Body.Items() {
 		if err := members(item, "from to tenant", "a reference"); err != nil {
 			return err
@@ -168,9 +168,6 @@ func readBatchLinks(c *call) error {
 		name, id, isBeacon := beacon(head)
 		if !ok || !isBeacon || !propertyForm.MatchString(property) {
 			return unclear("the beginning of a reference is not of the form weaviate://localhost/Collection/UUID/property")
-		}
-		if _, _, ok := beacon(to); !ok {
-			return unclear("the end of a reference is not of the form weaviate://localhost/Collection/UUID")
 		}
 		tenant, isText := item.Get("tenant").Text()
 		if item.Get("tenant").Kind() != jsonstream.None && !isText || tenant != "" && !tenantForm.MatchString(tenant) {
@@ -183,12 +180,20 @@ func readBatchLinks(c *call) error {
 		if found.alias() != "" {
 			return unclear("the collection of a reference is an alias; name the collection itself")
 		}
+		if found, err = c.with(found, property); err != nil {
+			return err
+		}
+		if to, err = found.properties[lower(property)].leads(to); err != nil {
+			return err
+		}
+		all = append(all, item.With("from", jsonstream.String(beacons+found.name+"/"+id+"/"+property)).With("to", jsonstream.String(to)))
 		c.does(access.Update, c.of(found, tenant), access.Attributes{Points: 1, IDs: []string{id}, Filter: access.FilterKey, Fields: []string{property}, Batch: n})
 		n++
 	}
 	if n == 0 {
 		return unclear("its list of references is empty")
 	}
+	c.out.Body = jsonstream.List(all...)
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
 		each := &jsonstream.Node{Field: none, Fields: map[string]*jsonstream.Node{"from": plain, "to": plain, "result": (&objects{p: o.Protection}).result()}}
 		return &httpwire.Obliged{Mask: &jsonstream.Node{Items: each}, Mute: !o.Protection.Empty()}, nil

@@ -85,6 +85,15 @@ func (c *catalog) find(ctx context.Context, look lookup, name string) (*class, e
 	return found, nil
 }
 
+// drop forgets one definition, unless it has been read anew meanwhile.
+func (c *catalog) drop(old *class) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known[old.asked] == old {
+		delete(c.known, old.asked)
+	}
+}
+
 // forget is called after a collection or an alias was changed.
 func (c *catalog) forget() {
 	c.mu.Lock()
@@ -142,6 +151,7 @@ type reading struct {
 	look     lookup
 	catalog  *catalog
 	accesses []access.Access
+	anew     map[string]bool // collections whose definitions were read anew for this request
 }
 
 func (r *reading) does(a access.Action, on access.Resource, at access.Attributes) {
@@ -160,6 +170,23 @@ func (r *reading) class(name string) (*class, error) {
 		return nil, unclear("the name of its collection has characters that a name cannot have")
 	}
 	return r.catalog.find(r.ctx, r.look, name)
+}
+
+// with is a collection's definition that knows the properties: one that does not may be old, and is read anew, once.
+func (r *reading) with(c *class, names ...string) (*class, error) {
+	unknown := slices.ContainsFunc(names, func(name string) bool {
+		_, known := c.properties[lower(name)]
+		return !known
+	})
+	if !unknown || c.missing || r.anew[c.asked] {
+		return c, nil
+	}
+	if r.anew == nil {
+		r.anew = map[string]bool{}
+	}
+	r.anew[c.asked] = true
+	r.catalog.drop(c)
+	return r.class(c.asked)
 }
 
 // of is the resource of a collection's objects: those of the tenant, when the collection has tenants or one is named.

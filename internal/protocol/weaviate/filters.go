@@ -78,6 +78,10 @@ func (r *reading) targetPath(t *pb.FilterTarget, c *class, depth int) ([]string,
 		return []string{lower(t.Count.GetOn())}, nil
 	case *pb.FilterTarget_SingleTarget:
 		property, next = lower(t.SingleTarget.GetOn()), t.SingleTarget.GetTarget()
+		var err error
+		if c, err = r.with(c, property); err != nil {
+			return nil, err
+		}
 		if p, ok := c.properties[property]; ok && len(p.targets) == 1 {
 			to = p.targets[0]
 		}

@@ -152,16 +152,20 @@ func (b *writing) object(o *pb.BatchObject) (*sent, error) {
 		}
 		o.Uuid = s.id
 	}
-	if found.missing {
+	names := propertyNames(o.GetProperties())
+	if s.class, err = b.with(found, names...); err != nil {
+		return nil, err
+	}
+	if s.class.missing {
 		s.grows = access.SchemaCreate
 	}
 	seen := map[string]bool{}
-	for _, name := range propertyNames(o.GetProperties()) {
+	for _, name := range names {
 		if !propertyForm.MatchString(name) || seen[lower(name)] {
 			return nil, unclear("an object has a property whose name is none, or two that Weaviate takes for one")
 		}
 		seen[lower(name)] = true
-		if _, known := found.properties[lower(name)]; !known && s.grows == "" {
+		if _, known := s.class.properties[lower(name)]; !known && s.grows == "" {
 			s.grows = access.SchemaAlter
 		}
 	}

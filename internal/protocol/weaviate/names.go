@@ -75,9 +75,12 @@ func uuid(s string) (string, bool) {
 	return s, true
 }
 
+// beacons is what every beacon begins with.
+const beacons = "weaviate://localhost/"
+
 // beacon takes weaviate://localhost/Class/uuid apart. Without a class it could be an object of any collection.
 func beacon(s string) (class, id string, ok bool) {
-	rest, ok := strings.CutPrefix(s, "weaviate://localhost/")
+	rest, ok := strings.CutPrefix(s, beacons)
 	if !ok {
 		return "", "", false
 	}

@@ -171,6 +171,11 @@ func (c *call) write(v jsonstream.Value) (*written, error) {
 	if w.class.missing {
 		w.grows = access.SchemaCreate
 	}
+	for name := range properties.Members() {
+		if w.class, err = c.with(w.class, name); err != nil {
+			return nil, err
+		}
+	}
 	seen := map[string]bool{}
 	for name := range properties.Members() {
 		if !propertyForm.MatchString(name) || seen[lower(name)] {
@@ -299,16 +304,25 @@ func readChange(c *call) error {
 	return nil
 }
 
-// linkTo reads a reference.
-func linkTo(v jsonstream.Value) error {
+// linkTo reads a reference, and puts in the collection that it leads to where only one is possible.
+func linkTo(v jsonstream.Value, p property) (jsonstream.Value, error) {
 	if err := members(v, "beacon href", "a reference"); err != nil {
-		return err
+		return v, err
 	}
 	text, _ := v.Get("beacon").Text()
-	if _, _, ok := beacon(text); !ok {
-		return unclear("a reference is not of the form weaviate://localhost/Collection/UUID")
+	text, err := p.leads(text)
+	return empty.With("beacon", jsonstream.String(text)), err
+}
+
+// leads is the beacon of an object that a reference leads to.
+func (p property) leads(text string) (string, error) {
+	if class, id, ok := beacon(text); ok {
+		return beacons + class + "/" + id, nil
 	}
-	return nil
+	if id, ok := uuid(strings.TrimPrefix(text, beacons)); ok && len(p.targets) == 1 {
+		return beacons + p.targets[0] + "/" + id, nil
+	}
+	return "", unclear("a reference is not of the form weaviate://localhost/Collection/UUID")
 }
 
 func readLink(c *call) error {
@@ -316,13 +330,21 @@ func readLink(c *call) error {
 	if err != nil {
 		return err
 	}
+	if found, err = c.with(found, c.Params["propertyName"]); err != nil {
+		return err
+	}
+	property := found.properties[lower(c.Params["propertyName"])]
 	if c.Body.Kind() == jsonstream.Array {
+		var all []jsonstream.Value
 		for item := range c.Body.Items() {
-			if err := linkTo(item); err != nil {
+			link, err := linkTo(item, property)
+			if err != nil {
 				return err
 			}
+			all = append(all, link)
 		}
-	} else if err := linkTo(c.Body); err != nil {
+		c.out.Body = jsonstream.List(all...)
+	} else if c.out.Body, err = linkTo(c.Body, property); err != nil {
 		return err
 	}
 	tenant, id := c.Query["tenant"], c.Params["id"]

@@ -20,14 +20,14 @@ type shownObject struct {
 
 func readSearch(m *message) error {
 	request := proto.CloneOf(m.Message.(*pb.SearchRequest))
-	if request.GetUses_123Api() || request.GetUses_125Api() {
+	if !request.GetUses_127Api() {
 		return unclear("its client is of a version that is too old: answers would have a form that is not understood")
 	}
 	found, err := m.named(request.GetCollection(), request.GetTenant())
 	if err != nil {
 		return err
 	}
-	request.Collection, request.Uses_127Api = found.name, true
+	request.Collection = found.name
 	q := &query{class: found, tenant: request.GetTenant(), at: m.of(found, request.GetTenant())}
 	if q.where, err = m.filters(request.GetFilters(), found, q.tenant); err != nil {
 		return err
@@ -263,6 +263,9 @@ func (r *reading) selects(s *shownObject, p *pb.PropertiesRequest, tenant string
 	s.references = map[string]reference{}
 	for _, ref := range p.GetRefProperties() {
 		name := lower(ref.GetReferenceProperty())
+		if s.class, err = r.with(s.class, name); err != nil {
+			return nil, err
+		}
 		property, ok := s.class.properties[name]
 		if !ok || len(property.targets) == 0 {
 			return nil, unclear("it asks for a reference that is none")
