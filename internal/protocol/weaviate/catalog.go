@@ -178,14 +178,16 @@ func (r *reading) with(c *class, names ...string) (*class, error) {
 		_, known := c.properties[lower(name)]
 		return !known
 	})
-	if !unknown || c.missing || r.anew[c.asked] {
+	if !unknown || c.missing {
 		return c, nil
 	}
-	if r.anew == nil {
-		r.anew = map[string]bool{}
+	if !r.anew[c.asked] {
+		if r.anew == nil {
+			r.anew = map[string]bool{}
+		}
+		r.anew[c.asked] = true
+		r.catalog.drop(c)
 	}
-	r.anew[c.asked] = true
-	r.catalog.drop(c)
 	return r.class(c.asked)
 }
 
