@@ -152,9 +152,8 @@ func Replay(ctx context.Context, source recording.Source, session string, opts r
 			_ = grpctranscript.Lines(types, ev.Asked, ev.Answered, line) // as above
 		default:
 			_ = said.Tell(words(ev), line) // as above
-			return emit(x)
 		}
-		if ev.Refused && ev.Detail != "" {
+		if brokenOff := !ev.Refused && ev.Effect == access.Deny; ev.Detail != "" && (brokenOff || (overHTTP || overGRPC) && ev.Refused) {
 			_ = line(access.Line{Kind: "error", Text: ev.Detail})
 		}
 		return emit(x)
