@@ -276,7 +276,9 @@ func (s *Server) call(ctx context.Context, q *request, from *frames, b []byte, m
 		return nil, err
 	}
 	ask := &exchange{request: *q}
-	r := &Request{Method: q.method, Target: q.target.Gate.Name, Message: message, Metadata: metadata, Later: more, Ask: ask.ask}
+	r := &Request{
+		Method: q.method, Target: q.target.Gate.Name, Message: message, Metadata: metadata, Later: more, Ask: ask.ask, May: q.session.May,
+	}
 	if q.target.Look != nil {
 		r.Look = ask.look
 	}
