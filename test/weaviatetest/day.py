@@ -52,6 +52,11 @@ def attempt(name, call):
     return seen
 
 
+def ordered(answer):
+    """Objects in the order of their ids, where the server has none of its own."""
+    return sorted(answer.objects, key=lambda o: str(o.uuid))
+
+
 def named(n):
     return str(uuid.UUID(int=n))
 
@@ -114,19 +119,19 @@ def everything():
     say("schema", sorted(client.collections.list_all()), client.collections.exists("Day"), client.collections.exists("Night"))
     say("config", [p.name for p in c.config.get().properties])
     say("id", c.query.fetch_object_by_id(named(4), include_vector=True))
-    say("ids", c.query.fetch_objects_by_ids([named(5), named(6)]))
+    say("ids", ordered(c.query.fetch_objects_by_ids([named(5), named(6)])))
     say("page", c.query.fetch_objects(limit=3, offset=2, sort=Sort.by_property("n", ascending=False)))
     say("usual", len(c.query.fetch_objects().objects))
-    say("filter", c.query.fetch_objects(filters=Filter.by_property("n").greater_than(15) & Filter.by_property("owner").equal("acme"), include_vector=True))
+    say("filter", ordered(c.query.fetch_objects(filters=Filter.by_property("n").greater_than(15) & Filter.by_property("owner").equal("acme"), include_vector=True)))
     say("near", c.query.near_vector([3.0, 1.5, -3.0], limit=3, return_metadata=MetadataQuery(distance=True, certainty=True), include_vector=True))
     say("object", c.query.near_object(named(4), limit=2, return_properties=["title"]))
-    say("words", c.query.bm25("number", query_properties=["title"], limit=2, return_metadata=MetadataQuery(score=True)))
+    say("words", c.query.bm25("7", query_properties=["title"], limit=1, return_metadata=MetadataQuery(score=True)))
     say("hybrid", c.query.hybrid("number 7", vector=[7.0, 1.5, -7.0], query_properties=["title"], limit=2, return_metadata=MetadataQuery(score=True)))
     say("group", c.query.near_vector([3.0, 1.5, -3.0], limit=10, group_by=GroupBy(prop="owner", objects_per_group=2, number_of_groups=2)).groups)
-    say("reference", c.query.fetch_objects(filters=Filter.by_ref("writer").by_property("name").equal("Ann"), return_references=QueryReference(link_on="writer", return_properties=["name"]), limit=5))
+    say("reference", ordered(c.query.fetch_objects(filters=Filter.by_ref("writer").by_property("name").equal("Ann"), return_references=QueryReference(link_on="writer", return_properties=["name"]), limit=5)))
     say("count", c.aggregate.over_all(total_count=True).total_count, len(c))
-    say("sum", c.aggregate.over_all(return_metrics=[Metrics("n").integer(sum_=True), Metrics("title").text(top_occurrences_count=True)]))
-    say("groups", c.aggregate.over_all(group_by=GroupByAggregate(prop="owner")).groups)
+    say("sum", c.aggregate.over_all(return_metrics=[Metrics("n").integer(sum_=True), Metrics("title").text(count=True)]))
+    say("groups", sorted(c.aggregate.over_all(group_by=GroupByAggregate(prop="owner")).groups, key=lambda g: g.grouped_by.value))
     say("all", len([o for o in c.iterator(include_vector=True)]))
     say("graphql", client.graphql_raw_query('{Get{Day(limit:1 where:{operator:Equal path:["n"] valueInt:7}){title email address{street} _additional{id distance}}}}').get)
     c.data.update(named(1), properties={"n": 100})

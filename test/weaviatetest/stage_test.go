@@ -3,13 +3,17 @@ package weaviatetest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,55 +52,83 @@ protect:
 // engineKey is the database's own key, which no caller of the gateway has.
 const engineKey = "key-of-the-engine"
 
-// theatre is a Weaviate with nothing in it, and a gateway before it.
-type theatre struct {
-	*stage.Stage
-	python         string
-	http, grpc     int // of Weaviate itself
-	gateway, calls int // of the gateway's listeners
+// server is the one Weaviate of all these tests: it takes some seconds to start. Every test begins with nothing in it.
+type server struct {
+	python, modules string // of the clients
+	http, grpc      int
+	process         *stage.Process
+	dir             string
 }
 
-// engine starts a Weaviate and returns its ports.
-func engine(t *testing.T, f *fetch.Fetcher) (http, grpc int) {
-	t.Helper()
-	program, err := f.Weaviate(t.Context())
+var running = sync.OnceValues(open)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if s, err := running(); err == nil {
+		s.process.Stop()
+		_ = os.RemoveAll(s.dir)
+	}
+	os.Exit(code)
+}
+
+// open starts the server.
+func open() (s *server, err error) {
+	s = &server{}
+	ctx := context.Background()
+	f, err := fetch.New(slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
+	}
+	if s.python, err = f.WeaviatePython(ctx); err != nil {
+		return nil, err
+	}
+	if s.modules, err = f.WeaviateNode(ctx); err != nil {
+		return nil, err
+	}
+	program, err := f.Weaviate(ctx)
+	if err != nil {
+		return nil, err
 	}
 	var port [6]int
 	for i := range port {
 		if port[i], err = ports.Free(); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
-	dir := t.TempDir()
+	s.http, s.grpc = port[0], port[1]
+	if s.dir, err = os.MkdirTemp("", "vecgate-weaviate-"); err != nil {
+		return nil, err
+	}
 	environ := []string{
 		"AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED=false", "AUTHENTICATION_APIKEY_ENABLED=true", "AUTHENTICATION_APIKEY_ALLOWED_KEYS=" + engineKey,
 		"AUTHENTICATION_APIKEY_USERS=gateway", "AUTHORIZATION_ADMINLIST_ENABLED=true", "AUTHORIZATION_ADMINLIST_USERS=gateway",
-		"PERSISTENCE_DATA_PATH=" + filepath.Join(dir, "data"), "DEFAULT_VECTORIZER_MODULE=none", "ENABLE_API_BASED_MODULES=false", "ENABLE_MODULES=backup-filesystem",
-		"BACKUP_FILESYSTEM_PATH=" + filepath.Join(dir, "backups"), "CLUSTER_HOSTNAME=node1", "CLUSTER_ADVERTISE_ADDR=127.0.0.1",
+		"PERSISTENCE_DATA_PATH=" + filepath.Join(s.dir, "data"), "DEFAULT_VECTORIZER_MODULE=none", "ENABLE_API_BASED_MODULES=false", "ENABLE_MODULES=backup-filesystem",
+		"BACKUP_FILESYSTEM_PATH=" + filepath.Join(s.dir, "backups"), "CLUSTER_HOSTNAME=node1", "CLUSTER_ADVERTISE_ADDR=127.0.0.1",
 		fmt.Sprintf("CLUSTER_GOSSIP_BIND_PORT=%d", port[2]), fmt.Sprintf("CLUSTER_DATA_BIND_PORT=%d", port[3]),
 		fmt.Sprintf("RAFT_PORT=%d", port[4]), fmt.Sprintf("RAFT_INTERNAL_RPC_PORT=%d", port[5]), fmt.Sprintf("RAFT_JOIN=node1:%d", port[4]), "RAFT_BOOTSTRAP_EXPECT=1",
-		fmt.Sprintf("GRPC_PORT=%d", port[1]), "GO_PROFILING_DISABLE=true", "DISABLE_TELEMETRY=true", "LOG_LEVEL=warning",
+		fmt.Sprintf("GRPC_PORT=%d", s.grpc), "GO_PROFILING_DISABLE=true", "DISABLE_TELEMETRY=true", "LOG_LEVEL=warning", "ASYNC_INDEXING=false",
 	}
-	p := stage.Beside(t, dir, environ, program, "--scheme", "http", "--host", "127.0.0.1", "--port", fmt.Sprint(port[0]))
-	if err := p.Ready(t.Context(), fmt.Sprintf("http://127.0.0.1:%d/v1/.well-known/ready", port[0])); err != nil {
-		t.Fatal(err)
+	if s.process, err = stage.Run(s.dir, environ, program, "--scheme", "http", "--host", "127.0.0.1", "--port", fmt.Sprint(s.http)); err != nil {
+		return nil, err
 	}
-	return port[0], port[1]
+	return s, s.process.Ready(ctx, fmt.Sprintf("http://127.0.0.1:%d/v1/.well-known/ready", s.http))
+}
+
+// theatre is the Weaviate, with nothing in it, and a gateway before it.
+type theatre struct {
+	*stage.Stage
+	*server
+	gateway, calls int // the ports of the gateway's listeners
 }
 
 func start(t *testing.T, protects string) *theatre {
 	t.Helper()
-	f, err := fetch.New(slog.New(slog.NewTextHandler(t.Output(), nil)))
+	s, err := running()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &theatre{}
-	if w.python, err = f.WeaviatePython(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	w.http, w.grpc = engine(t, f)
+	w := &theatre{server: s}
+	w.clear(t)
 	w.Stage = stage.Start(t, stage.Options{
 		Listeners: []stage.Listener{{Name: "rest", Protocol: "http"}, {Name: "calls", Protocol: "grpc"}},
 		Targets: []stage.Target{{
@@ -107,7 +139,45 @@ func start(t *testing.T, protects string) *theatre {
 		Policy:  policyText + protects,
 	})
 	w.gateway, w.calls = port(t, w.Address["rest"]), port(t, w.Address["calls"])
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(s.process.Output())
+		}
+	})
 	return w
+}
+
+// direct asks the server itself.
+func (s *server) direct(t *testing.T, method, path, body string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, fmt.Sprintf("http://127.0.0.1:%d%s", s.http, path), strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+engineKey)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode >= 300 {
+		t.Fatalf("%s %s: %s %s %v", method, path, resp.Status, text, err)
+	}
+	return string(text)
+}
+
+// clear drops what the test before has left.
+func (s *server) clear(t *testing.T) {
+	t.Helper()
+	var all struct{ Classes []struct{ Class string } }
+	if err := json.Unmarshal([]byte(s.direct(t, "GET", "/v1/schema", "")), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all.Classes {
+		s.direct(t, "DELETE", "/v1/schema/"+c.Class, "")
+	}
 }
 
 func port(t *testing.T, address string) int {
@@ -123,7 +193,7 @@ func port(t *testing.T, address string) int {
 	return n
 }
 
-// run runs day.py, direct or through the gateway, and returns what it printed.
+// run runs a client's day, direct or through the gateway, and returns what it printed.
 func (w *theatre) run(direct bool, token, what string) (string, error) {
 	http, grpc := w.gateway, w.calls
 	if direct {
@@ -131,8 +201,12 @@ func (w *theatre) run(direct bool, token, what string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, w.python, filepath.Join(world.Root(), "test/weaviatetest/day.py"), fmt.Sprint(http), fmt.Sprint(grpc), token, what)
-	cmd.Dir, cmd.Env = w.Dir, append(os.Environ(), "PYTHONWARNINGS=ignore")
+	argv := []string{w.python, "-W", "ignore", filepath.Join(world.Root(), "test/weaviatetest/day.py")}
+	if what == "javascript" {
+		argv = []string{"node", filepath.Join(world.Root(), "test/weaviatetest/day.js")}
+	}
+	cmd := exec.CommandContext(ctx, argv[0], append(argv[1:], fmt.Sprint(http), fmt.Sprint(grpc), token, what)...)
+	cmd.Dir, cmd.Env = w.Stage.Dir, append(os.Environ(), "NODE_PATH="+w.modules)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()

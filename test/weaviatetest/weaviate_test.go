@@ -16,7 +16,7 @@ func TestANormalDayLooksTheSameThroughTheGateway(t *testing.T) {
 	if d := gocmp.Diff(direct, through); d != "" {
 		t.Errorf("what Tess sees through the gateway differs (-direct +gateway):\n%s", d)
 	}
-	if len(direct) < 34 {
+	if len(direct) < 33 {
 		t.Errorf("the day ended early: %q", direct)
 	}
 }
@@ -73,10 +73,46 @@ func TestAHeldUpsertRunsOnceItIsReleased(t *testing.T) {
 	}
 }
 
+func TestANormalDayOfTheJavaScriptClientLooksTheSameThroughTheGateway(t *testing.T) {
+	w := start(t, "")
+	direct := w.day(t, true, "", "javascript")
+	through := w.day(t, false, w.As(t, "tess"), "javascript")
+	if d := gocmp.Diff(direct, through); d != "" {
+		t.Errorf("what Tess sees through the gateway differs (-direct +gateway):\n%s", d)
+	}
+	if len(direct) < 12 {
+		t.Errorf("the day ended early: %q", direct)
+	}
+	// Sam may not drop: the client says so in its own way.
+	w.day(t, true, "", "fill")
+	out, err := w.run(false, w.As(t, "sam"), "javascript")
+	if err == nil || !strings.Contains(out, "not allowed") {
+		t.Errorf("Sam's day: %v\n%s", err, out)
+	}
+}
+
+func TestAStreamOfWritesIsJudgedMessageByMessage(t *testing.T) {
+	w := start(t, "")
+	w.day(t, true, "", "fill")
+	seen := strings.Join(w.day(t, false, w.As(t, "tess"), "stream"), "\n")
+	if !strings.Contains(seen, `["stream", 0]`) || !strings.Contains(seen, `["count", 50]`) {
+		t.Errorf("Tess sees %s", seen)
+	}
+}
+
+func TestSomebodyWithoutATokenGetsNowhere(t *testing.T) {
+	w := start(t, "")
+	for _, token := range []string{"wrong", engineKey} {
+		if out, err := w.run(false, token, "count"); err == nil || !strings.Contains(out, "token") && !strings.Contains(out, "credential") {
+			t.Errorf("with the token %q: %v %s", token, err, out)
+		}
+	}
+}
+
 // replay is what an auditor sees of the session over gRPC.
 func replay(t *testing.T, w *theatre, aud string) map[string]any {
 	t.Helper()
-	list, err := w.Call(t.Context(), aud, http.MethodGet, "/api/v1/sessions?target=docs", "")
+	list, err := w.Call(t.Context(), aud, http.MethodGet, "/api/v1/sessions?live=1&target=docs", "")
 	if err != nil {
 		t.Fatal(err)
 	}
