@@ -192,7 +192,9 @@ func (r *reading) with(c *class, names ...string) (*class, error) {
 }
 
 // of is the resource of a collection's objects: those of the tenant, when the collection has tenants or one is named.
-func (r *reading) of(c *class, tenant string) access.Resource { return resource(r.target, tenant, c.name) }
+func (r *reading) of(c *class, tenant string) access.Resource {
+	return resource(r.target, tenant, c.name)
+}
 
 // linked is the resource of a collection that is read through a reference.
 func (r *reading) linked(c *class, tenant string) access.Resource {

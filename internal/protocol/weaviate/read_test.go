@@ -1,13 +1,18 @@
 package weaviate
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 	"github.com/vecgate/vecgate/internal/protocol/protocoltest"
 )
 
@@ -48,6 +53,7 @@ func graphql(query string) string {
 }
 
 func TestRequestsAreReadAsWhatTheyDo(t *testing.T) {
+	w := protocoltest.Start(t, suite())
 	for _, x := range []struct{ method, path, body, want string }{
 		{"GET", "/v1/objects?class=Article", ``, "scroll Article rows=10"},
 		{"GET", "/v1/objects?class=article&limit=5&include=vector&tenant=acme", ``, "scroll tenant:acme/Article rows=5 vectors"},
@@ -106,7 +112,6 @@ func TestRequestsAreReadAsWhatTheyDo(t *testing.T) {
 		{"POST", "/v1/graphql", graphql(`{Aggregate{Article{n{mean}}}}`), "aggregate Article rows=1"},
 		{"POST", "/v1/graphql", graphql(`{Aggregate{Article(groupBy:["owner"]){meta{count} groupedBy{value}}}}`), "aggregate Article rows=-1"},
 	} {
-		w := protocoltest.Start(t, suite())
 		got := "free"
 		w.Rule(func(op *access.Operation, _ access.Context) access.Decision {
 			got = said(op.Accesses)
@@ -120,6 +125,7 @@ func TestRequestsAreReadAsWhatTheyDo(t *testing.T) {
 }
 
 func TestWhatIsReadTwoWaysIsUnclear(t *testing.T) {
+	w := protocoltest.Start(t, suite())
 	for _, x := range []struct{ method, path, body string }{
 		{"GET", "/v1/objects", ``}, // of all collections
 		{"GET", "/v1/objects?class=Article&class=Secret", ``},
@@ -195,15 +201,14 @@ func TestWhatIsReadTwoWaysIsUnclear(t *testing.T) {
 		{"POST", "/v1/graphql", graphql(`{Get{Article{title}}`)},
 		{"POST", "/v1/graphql", graphql(``)},
 	} {
-		w := protocoltest.Start(t, suite())
 		a := w.Do(t.Context(), protocoltest.Request{Method: x.method, Path: x.path, Body: x.body})
 		if a.Header.Get("X-Vecgate-Code") != string(access.CodeUnclear) {
 			t.Errorf("%s %s %.300s: %v", x.method, x.path, x.body, a)
 		}
-		for _, r := range w.All() {
-			if r.Method != http.MethodGet || !strings.HasPrefix(r.URI, "/v1/schema/") {
-				t.Errorf("%s %s %s reached the target", r.Method, r.URI, r.Body)
-			}
+	}
+	for _, r := range w.All() {
+		if r.Method != http.MethodGet || !strings.HasPrefix(r.URI, "/v1/schema/") {
+			t.Errorf("%s %s %s reached the target", r.Method, r.URI, r.Body)
 		}
 	}
 }
@@ -214,6 +219,7 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 	filter := access.Obligations{Filters: []access.FilterRule{{Pattern: "docs/*/*", Field: "owner", Values: []string{"acme"}, Rule: "own"}}}
 	two := access.Obligations{Filters: []access.FilterRule{{Pattern: "docs/*/*", Field: "owner", Values: []string{"acme", `a"b`}, Rule: "own"}}}
 	blunt := access.Obligations{Filters: []access.FilterRule{{Pattern: "docs/*/*", Field: "title", Values: []string{"acme"}, Rule: "own"}}}
+	w := protocoltest.Start(t, suite())
 	const ours = `where:{operator:Equal,path:["owner"],valueText:"acme"}`
 	for _, x := range []struct {
 		method, path, body string
@@ -253,14 +259,14 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 			`{Get{A:Notes(tenant:"acme",nearVector:{vector:[1]},limit:1,` + ours + `){text}Article(limit:1,` + ours + `){title}}Aggregate{Article(` + ours + `){meta{count}}}}`},
 		{"POST", "graphql", `{Get{Article(nearObject:{id:"` + first + `"}){title}}}`, filter, "cannot-be-obliged"},
 		{"POST", "graphql", `{Get{Article{author{...on Author{name}}}}}`, filter, "cannot-be-obliged"},
-		{"POST", "graphql", `{Get{Secret(limit:1){plan}}}`, filter, "cannot-be-obliged"}, // it has no such field
+		{"POST", "graphql", `{Get{Secret(limit:1){plan}}}`, filter, "cannot-be-obliged"},  // it has no such field
 		{"POST", "graphql", `{Get{Article(limit:1){title}}}`, blunt, "cannot-be-obliged"}, // equality is not equality there
 		{"GET", "objects?class=Article", ``, filter, "cannot-be-obliged"},
 		{"GET", "objects/Article/" + first, ``, filter, "cannot-be-obliged"}, // it is not ours
 		{"DELETE", "objects/Article/" + first, ``, filter, "cannot-be-obliged"},
 		{"PATCH", "objects/Article/" + first, `{"properties":{"title":"x"}}`, filter, "cannot-be-obliged"},
 		{"PUT", "objects/Article/" + first, `{"class":"Article","properties":{"owner":"globex"}}`, filter, "cannot-be-obliged"},
-		{"PUT", "objects/Article/" + second, `{"class":"Article","properties":{"owner":"acme"}}`, filter, "cannot-be-obliged"}, // it is somebody else's
+		{"PUT", "objects/Article/" + second, `{"class":"Article","properties":{"owner":"acme"}}`, filter, "cannot-be-obliged"},                                                     // it is somebody else's
 		{"PUT", "objects/Article/" + first, `{"class":"Article","properties":{"owner":"acme"}}`, filter, `{"class":"Article","properties":{"owner":"acme"},"id":"` + first + `"}`}, // there is none
 		{"POST", "objects", `{"class":"Article","properties":{"title":"x"}}`, filter, "cannot-be-obliged"},
 		{"POST", "objects", `{"class":"Article","properties":{"owner":"acme"}}`, filter, `{"class":"Article","properties":{"owner":"acme"}}`},
@@ -271,15 +277,15 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{"DELETE", "schema/Article", ``, filter, "cannot-be-obliged"},
 		{"POST", "backups/filesystem", `{"id":"x"}`, filter, "cannot-be-obliged"},
 	} {
-		w := protocoltest.Start(t, suite())
 		w.Oblige(x.o)
 		r := protocoltest.Request{Method: x.method, Path: "/v1/" + x.path, Body: x.body}
 		if x.path == "graphql" {
 			r.Body = graphql(x.body)
 		}
+		before := len(w.Received(r))
 		a := w.Do(t.Context(), r)
 		got := a.Header.Get("X-Vecgate-Code")
-		if sent := w.Received(r); len(sent) > 0 && got == "" {
+		if sent := w.Received(r); len(sent) > before && got == "" {
 			got = sent[len(sent)-1].Body
 			if x.path == "graphql" {
 				var q struct{ Query string }
@@ -291,4 +297,67 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 			t.Errorf("%s %s %s:\n%s, want\n%s; %v", x.method, x.path, x.body, got, x.want, a)
 		}
 	}
+}
+
+// FuzzRead wants every request that is read to be read the same once more in the form in which it is sent on.
+func FuzzRead(f *testing.F) {
+	for _, body := range []string{
+		`{}`, `[]`, `{"class":"Article","properties":{"title":"t"},"vector":[1]}`, `{"objects":[{"class":"Notes","tenant":"a"}]}`,
+		`{"match":{"class":"Article","where":{"operator":"Or","operands":[{"operator":"Equal","path":["n"],"valueInt":1}]}}}`,
+		graphql(`{a:Get{b:Published(limit:3 where:{operator:Equal path:["id"] valueText:"x"}){p:plan _additional{v:vector}}}}`),
+		graphql(`{Get{Article(hybrid:{query:"x" alpha:0.5 properties:["title^2"]} tenant:"t" groupBy:{path:["n"] groups:1 objectsPerGroup:2}){title author{...on Author{name}} meta{email} _additional{group{hits{title _additional{distance}}}}}}}`),
+		graphql(`{Aggregate{Article(groupBy:["owner"] objectLimit:3 nearVector:{vector:[1,2.5e3]}){meta{count} city{topOccurrences(limit:2){value}}}}}`),
+	} {
+		for i := range table {
+			f.Add(i, body)
+		}
+	}
+	d := New(time.Now)
+	routes := d.Routes()
+	f.Fuzz(func(t *testing.T, which int, body string) {
+		route := &routes[uint(which)%uint(len(routes))]
+		document := jsonstream.Value{}
+		if route.Body {
+			var err error
+			if document, err = jsonstream.Read([]byte(body)); err != nil {
+				return
+			}
+		}
+		read := func(body jsonstream.Value) (*httpwire.Call, error) {
+			return d.Read(t.Context(), &httpwire.Request{
+				Route: route, Target: "docs", Body: body, Query: map[string]string{"class": "Article"},
+				Ask: func(_ context.Context, path string) (int, jsonstream.Value, error) { return defines(path) },
+				Params: map[string]string{
+					"className": "Article", "id": first, "propertyName": "author", "tenantName": "t", "aliasName": "Published", "backend": "s3",
+					"shardName": "s", "user_id": "u", "userType": "db", "groupType": "db",
+				},
+			})
+		}
+		call, err := read(document)
+		if err != nil {
+			return
+		}
+		again := jsonstream.Value{}
+		if route.Body {
+			if again, err = jsonstream.Read(call.Body.Raw()); err != nil {
+				t.Fatalf("%s is sent on as %q: %v", body, call.Body.Raw(), err)
+			}
+		}
+		twice, err := read(again)
+		if err != nil {
+			t.Fatalf("%s is sent on as %q: %v", body, call.Body.Raw(), err)
+		}
+		same := said(call.Accesses) == said(twice.Accesses) || strings.Contains(said(call.Accesses), "alias")
+		if !same || call.Path != twice.Path || string(call.Body.Raw()) != string(twice.Body.Raw()) {
+			t.Fatalf("%s is sent on as %q and %q, and read as %q and %q", body, call.Body.Raw(), twice.Body.Raw(), said(call.Accesses), said(twice.Accesses))
+		}
+		if call.Oblige != nil {
+			o := &access.Obligations{Protection: protection, Rows: 10, TopK: 10}
+			if _, err := call.Oblige(o); err != nil {
+				if _, ok := errors.AsType[*access.Refusal](err); !ok {
+					t.Fatalf("%s is not refused properly: %v", body, err)
+				}
+			}
+		}
+	})
 }

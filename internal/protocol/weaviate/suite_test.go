@@ -3,7 +3,6 @@ package weaviate
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -104,5 +103,3 @@ func suite() *protocoltest.Suite {
 }
 
 func TestWeaviatePassesTheSuite(t *testing.T) { protocoltest.Run(t, suite()) }
-
-var _ = io.EOF
