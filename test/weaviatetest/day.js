@@ -4,7 +4,9 @@ const { default: weaviate, ApiKey, Filters } = require('weaviate-client');
 
 const [httpPort, grpcPort, token] = process.argv.slice(2);
 const named = (n) => '00000000-0000-0000-0000-' + n.toString(16).padStart(12, '0');
-const say = (...seen) => console.log(JSON.stringify(seen, (k, v) => (k.endsWith('Time') || k === 'explainScore' ? undefined : v)));
+// Members in the order of their names: the server has none of its own.
+const sorted = (v) => (v && typeof v === 'object' && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort()) : v);
+const say = (...seen) => console.log(JSON.stringify(seen, (k, v) => (k.endsWith('Time') || k === 'explainScore' ? undefined : sorted(v))));
 const objects = (answer) => answer.objects.map((o) => [o.uuid, o.properties, o.vectors, o.metadata]);
 
 async function main() {

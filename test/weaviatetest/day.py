@@ -205,19 +205,6 @@ def count():
     say("count", len(client.collections.use("Customers")))
 
 
-def stream():
-    c = client.collections.use("Customers")
-
-    def run():
-        with client.batch.stream() as batch:
-            for i in range(30):
-                batch.add_object("Customers", {"title": f"streamed {i}", "n": 500 + i}, uuid=named(500 + i), vector=[1.0, 2.0, float(i)])
-        return len(client.batch.failed_objects)
-
-    attempt("stream", run)
-    say("count", len(c))
-
-
 try:
     {
         "everything": everything,
@@ -225,7 +212,6 @@ try:
         "filtered": filtered,
         "upsert": upsert,
         "count": count,
-        "stream": stream,
         "fill": lambda: fill("Customers"),
     }[what]()
 finally:

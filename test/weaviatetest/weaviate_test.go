@@ -91,15 +91,6 @@ func TestANormalDayOfTheJavaScriptClientLooksTheSameThroughTheGateway(t *testing
 	}
 }
 
-func TestAStreamOfWritesIsJudgedMessageByMessage(t *testing.T) {
-	w := start(t, "")
-	w.day(t, true, "", "fill")
-	seen := strings.Join(w.day(t, false, w.As(t, "tess"), "stream"), "\n")
-	if !strings.Contains(seen, `["stream", 0]`) || !strings.Contains(seen, `["count", 50]`) {
-		t.Errorf("Tess sees %s", seen)
-	}
-}
-
 func TestSomebodyWithoutATokenGetsNowhere(t *testing.T) {
 	w := start(t, "")
 	for _, token := range []string{"wrong", engineKey} {

@@ -215,10 +215,14 @@ func TestCallsAreReadAsWhatTheyDo(t *testing.T) {
 		{"Search", search(`collection:"Article" limit:5 filters:{operator:OPERATOR_EQUAL target:{multi_target:{on:"about" target_collection:"Secret" target:{property:"plan"}}} value_text:"x"}`), "scroll Article rows=5; fetch Secret rows=-1 as join"},
 		{"Aggregate", &pb.AggregateRequest{Collection: "Article", ObjectsCount: true}, "count Article rows=1"},
 		{"Aggregate", &pb.AggregateRequest{Collection: "Article", GroupBy: &pb.AggregateRequest_GroupBy{Property: "owner"}}, "aggregate Article rows=-1"},
-		{"BatchObjects", batch(`objects:{collection:"Article"} objects:{collection:"Secret" vector_bytes:"x"} objects:{collection:"Notes" tenant:"a"}`),
-			"upsert Article points=1; upsert Secret points=1 vectors; upsert tenant:a/Notes points=1"},
-		{"BatchObjects", batch(`objects:{collection:"Fresh"} objects:{collection:"Article" properties:{int_array_properties:{prop_name:"unheard" values:1}}}`),
-			"schema.alter Article; schema.create Fresh; upsert Fresh points=1; upsert Article points=1"},
+		{
+			"BatchObjects", batch(`objects:{collection:"Article"} objects:{collection:"Secret" vector_bytes:"x"} objects:{collection:"Notes" tenant:"a"}`),
+			"upsert Article points=1; upsert Secret points=1 vectors; upsert tenant:a/Notes points=1",
+		},
+		{
+			"BatchObjects", batch(`objects:{collection:"Fresh"} objects:{collection:"Article" properties:{int_array_properties:{prop_name:"unheard" values:1}}}`),
+			"schema.alter Article; schema.create Fresh; upsert Fresh points=1; upsert Article points=1",
+		},
 		{"BatchReferences", &pb.BatchReferencesRequest{References: []*pb.BatchReference{{Name: "author", FromCollection: "Article", FromUuid: first, ToUuid: second}}}, "update Article points=1"},
 		{"BatchDelete", &pb.BatchDeleteRequest{Collection: "Article", Filters: search(id).Filters}, "delete Article points=1"},
 		{"BatchDelete", &pb.BatchDeleteRequest{Collection: "Article"}, "delete_all Article points=-1"},

@@ -72,8 +72,10 @@ func TestRequestsAreReadAsWhatTheyDo(t *testing.T) {
 		{"PATCH", at, `{"properties":{"title":"t"}}`, "update Article points=1"},
 		{"PATCH", at, `{"class":"Article","vector":[1]}`, "update_vectors Article points=1 vectors; update Article points=1 vectors"},
 		{"POST", at + "/references/author", `{"beacon":"weaviate://localhost/Author/` + second + `"}`, "update Article points=1"},
-		{"POST", "/v1/batch/objects", `{"objects":[{"class":"Article"},{"class":"Secret"},{"class":"article"},{"class":"Notes","tenant":"a"},{"class":"Notes","tenant":"b"}]}`,
-			"upsert Article points=2; upsert Secret points=1; upsert tenant:a/Notes points=1; upsert tenant:b/Notes points=1"},
+		{
+			"POST", "/v1/batch/objects", `{"objects":[{"class":"Article"},{"class":"Secret"},{"class":"article"},{"class":"Notes","tenant":"a"},{"class":"Notes","tenant":"b"}]}`,
+			"upsert Article points=2; upsert Secret points=1; upsert tenant:a/Notes points=1; upsert tenant:b/Notes points=1",
+		},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1}}}`, "delete_by_filter Article points=-1"},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"ContainsAny","path":["id"],"valueTextArray":["` + first + `"]}}}`, "delete Article points=1"},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article"}}`, "delete_all Article points=-1"},
@@ -253,10 +255,14 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 
 		{"POST", "graphql", `{Get{Article(limit:1){title}}}`, filter, `{Get{Article(limit:1,` + ours + `){title}}}`},
 		{"POST", "graphql", `{Get{Article(limit:1){title}}}`, two, `{Get{Article(limit:1,where:{operator:Or,operands:[{operator:Equal,path:["owner"],valueText:"acme"},{operator:Equal,path:["owner"],valueText:"a\"b"}]}){title}}}`},
-		{"POST", "graphql", `{Get{Article(limit:1 where:{operator:Or operands:[{operator:Equal path:["n"] valueInt:1},{operator:IsNull path:["owner"] valueBoolean:false}]}){title}}}`, filter,
-			`{Get{Article(limit:1,where:{operator:And,operands:[{operator:Equal,path:["owner"],valueText:"acme"},{operator:Or,operands:[{operator:Equal,path:["n"],valueInt:1},{operator:IsNull,path:["owner"],valueBoolean:false}]}]}){title}}}`},
-		{"POST", "graphql", `{Get{A:Notes(limit:1 tenant:"acme" nearVector:{vector:[1]}){text} Article(limit:1){title}} Aggregate{Article{meta{count}}}}`, filter,
-			`{Get{A:Notes(tenant:"acme",nearVector:{vector:[1]},limit:1,` + ours + `){text}Article(limit:1,` + ours + `){title}}Aggregate{Article(` + ours + `){meta{count}}}}`},
+		{
+			"POST", "graphql", `{Get{Article(limit:1 where:{operator:Or operands:[{operator:Equal path:["n"] valueInt:1},{operator:IsNull path:["owner"] valueBoolean:false}]}){title}}}`, filter,
+			`{Get{Article(limit:1,where:{operator:And,operands:[{operator:Equal,path:["owner"],valueText:"acme"},{operator:Or,operands:[{operator:Equal,path:["n"],valueInt:1},{operator:IsNull,path:["owner"],valueBoolean:false}]}]}){title}}}`,
+		},
+		{
+			"POST", "graphql", `{Get{A:Notes(limit:1 tenant:"acme" nearVector:{vector:[1]}){text} Article(limit:1){title}} Aggregate{Article{meta{count}}}}`, filter,
+			`{Get{A:Notes(tenant:"acme",nearVector:{vector:[1]},limit:1,` + ours + `){text}Article(limit:1,` + ours + `){title}}Aggregate{Article(` + ours + `){meta{count}}}}`,
+		},
 		{"POST", "graphql", `{Get{Article(nearObject:{id:"` + first + `"}){title}}}`, filter, "cannot-be-obliged"},
 		{"POST", "graphql", `{Get{Article{author{...on Author{name}}}}}`, filter, "cannot-be-obliged"},
 		{"POST", "graphql", `{Get{Secret(limit:1){plan}}}`, filter, "cannot-be-obliged"},  // it has no such field
@@ -272,8 +278,10 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{"POST", "objects", `{"class":"Article","properties":{"owner":"acme"}}`, filter, `{"class":"Article","properties":{"owner":"acme"}}`},
 		{"POST", "batch/objects", `{"objects":[{"class":"Article","properties":{"owner":"acme"}},{"class":"Article","properties":{"owner":"globex"}}]}`, filter, "cannot-be-obliged"},
 		{"POST", "batch/objects", `{"objects":[{"class":"Article","id":"` + second + `","properties":{"owner":"acme"}}]}`, filter, "cannot-be-obliged"},
-		{"DELETE", "batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1}}}`, filter,
-			`{"match":{"class":"Article","where":{"operator":"And","operands":[{"operator":"Equal","path":["owner"],"valueText":"acme"},{"operator":"Equal","path":["n"],"valueInt":1}]}}}`},
+		{
+			"DELETE", "batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1}}}`, filter,
+			`{"match":{"class":"Article","where":{"operator":"And","operands":[{"operator":"Equal","path":["owner"],"valueText":"acme"},{"operator":"Equal","path":["n"],"valueInt":1}]}}}`,
+		},
 		{"DELETE", "schema/Article", ``, filter, "cannot-be-obliged"},
 		{"POST", "backups/filesystem", `{"id":"x"}`, filter, "cannot-be-obliged"},
 	} {
