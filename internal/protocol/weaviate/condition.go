@@ -151,10 +151,7 @@ func (r *reading) path(c *class, tenant string, path []string) (place, error) {
 		if len(path) == 0 || step > refers {
 			return place{}, unclear("the path of a condition is empty, or too long")
 		}
-		at, name := r.linked(c, tenant), path[0]
-		if step == 0 {
-			at = r.of(c, tenant)
-		}
+		at, name := r.of(c, tenant), path[0]
 		if field, ok := internal[name]; ok && len(path) == 1 {
 			return place{at, field}, nil
 		}
@@ -187,7 +184,7 @@ func (r *reading) path(c *class, tenant string, path []string) (place, error) {
 
 // join notes that another collection is read through a reference.
 func (r *reading) join(c *class, tenant string) {
-	at := r.linked(c, tenant)
+	at := r.of(c, tenant)
 	for _, a := range r.accesses {
 		if a.Resource == at && a.Attributes.Role == "join" {
 			return

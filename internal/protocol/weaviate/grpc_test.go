@@ -203,7 +203,7 @@ func TestCallsAreReadAsWhatTheyDo(t *testing.T) {
 		want    string
 	}{
 		{"Search", search(`collection:"Article"`), "scroll Article rows=10"},
-		{"Search", search(`collection:"article" limit:5 tenant:"acme"`), "scroll tenant:acme/Article rows=5"},
+		{"Search", search(`collection:"notes" limit:5 tenant:"acme"`), "scroll tenant:acme/Notes rows=5"},
 		{"Search", search(`collection:"Published" limit:5 after:"` + first + `"`), "scroll Secret rows=5 alias Published"},
 		{"Search", search(`collection:"Article" limit:5 ` + id), "fetch Article rows=1"},
 		{"Search", search(`collection:"Article" limit:5 near_vector:{vector_bytes:"x"} metadata:{vector:true}`), "search Article rows=5 vectors"},

@@ -404,7 +404,7 @@ func readTenantsGet(m *message) error {
 		if !tenantForm.MatchString(name) {
 			return unclear("its tenant is not a name")
 		}
-		m.does(access.TenantRead, m.of(found, name), access.Attributes{Batch: i})
+		m.does(access.TenantRead, resource(m.target, name, found.name), access.Attributes{Batch: i})
 	}
 	if len(m.accesses) == 0 {
 		m.does(access.TenantRead, m.of(found, ""), access.Attributes{})

@@ -56,14 +56,15 @@ func TestRequestsAreReadAsWhatTheyDo(t *testing.T) {
 	w := protocoltest.Start(t, suite())
 	for _, x := range []struct{ method, path, body, want string }{
 		{"GET", "/v1/objects?class=Article", ``, "scroll Article rows=10"},
-		{"GET", "/v1/objects?class=article&limit=5&include=vector&tenant=acme", ``, "scroll tenant:acme/Article rows=5 vectors"},
+		{"GET", "/v1/objects?class=article&limit=5&include=vector&tenant=acme", ``, "scroll Article rows=5 vectors"}, // which has no tenants
+		{"GET", "/v1/objects?class=notes&limit=5&tenant=acme", ``, "scroll tenant:acme/Notes rows=5"},
 		{"GET", "/v1/objects?class=Published&limit=5", ``, "scroll Secret rows=5 alias Published"},
 		{"GET", at, ``, "fetch Article rows=1"},
 		{"GET", at + "?include=vector", ``, "fetch Article rows=1 vectors"},
 		{"GET", "/v1/objects/secret/" + first, ``, "fetch Secret rows=1"},
 		{"GET", "/v1/objects/Published/" + first, ``, "fetch Secret rows=1 alias Published"},
 		{"HEAD", at, ``, "fetch Article rows=1"},
-		{"DELETE", at + "?tenant=acme", ``, "delete tenant:acme/Article points=1"},
+		{"DELETE", "/v1/objects/Notes/" + first + "?tenant=acme", ``, "delete tenant:acme/Notes points=1"},
 		{"POST", "/v1/objects", `{"class":"Article","properties":{"title":"t"},"vector":[1]}`, "insert Article points=1 vectors"},
 		{"POST", "/v1/objects", `{"class":"Article","properties":{"unheard":1}}`, "schema.alter Article; insert Article points=1"},
 		{"POST", "/v1/objects", `{"class":"NewOne","properties":{"a":1}}`, "schema.create NewOne; insert NewOne points=1"},

@@ -22,28 +22,24 @@ func (c *call) collection() (*class, error) {
 	return found, nil
 }
 
-// readNamespace reads an operation on all collections.
-func readNamespace(c *call) error {
-	c.does(c.action(), access.Resource{Target: c.Target, Namespace: noTenant}, access.Attributes{})
-	return nil
-}
-
-// readSchemas reads the list of collections, of which only those are told that may be read.
-func readSchemas(c *call) error {
-	c.does(c.action(), access.Resource{Target: c.Target, Namespace: noTenant}, access.Attributes{})
-	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
-		return &httpwire.Obliged{Rewrite: func(answer jsonstream.Value) (jsonstream.Value, error) {
-			var seen []jsonstream.Value
-			for item := range answer.Get("classes").Items() {
-				name, _ := item.Get("class").Text()
-				if c.May(access.Access{Action: access.SchemaRead, Resource: resource(c.Target, "", name)}) {
-					seen = append(seen, item)
+// readList reads a list of collections or of what leads to them, of which only those are told that may be read.
+func readList(list string) func(*call) error {
+	return func(c *call) error {
+		c.does(c.action(), access.Resource{Target: c.Target, Namespace: noTenant}, access.Attributes{})
+		c.out.Oblige = func(*access.Obligations) (*httpwire.Obliged, error) {
+			return &httpwire.Obliged{Rewrite: func(answer jsonstream.Value) (jsonstream.Value, error) {
+				var seen []jsonstream.Value
+				for item := range answer.Get(list).Items() {
+					name, _ := item.Get("class").Text()
+					if c.May(access.Access{Action: access.SchemaRead, Resource: resource(c.Target, "", name)}) {
+						seen = append(seen, item)
+					}
 				}
-			}
-			return empty.With("classes", jsonstream.List(seen...)), nil
-		}}, nil
+				return empty.With(list, jsonstream.List(seen...)), nil
+			}}, nil
+		}
+		return nil
 	}
-	return nil
 }
 
 func readClass(c *call) error {
@@ -110,7 +106,7 @@ func readTenant(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.does(c.action(), c.of(found, c.Params["tenantName"]), access.Attributes{})
+	c.does(c.action(), resource(c.Target, c.Params["tenantName"], found.name), access.Attributes{})
 	return nil
 }
 
@@ -130,7 +126,7 @@ func readTenants(c *call) error {
 		if !ok || !tenantForm.MatchString(name) {
 			return unclear("a tenant's name is not one")
 		}
-		c.does(c.action(), c.of(found, name), access.Attributes{Batch: len(c.accesses)})
+		c.does(c.action(), resource(c.Target, name, found.name), access.Attributes{Batch: len(c.accesses)})
 	}
 	if len(c.accesses) == 0 {
 		return unclear("its list of tenants is empty")

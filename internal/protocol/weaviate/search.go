@@ -282,7 +282,7 @@ func (r *reading) selects(s *shownObject, p *pb.PropertiesRequest, tenant string
 			return nil, unclear("it follows a reference to a collection by another name than its own")
 		}
 		r.join(target, tenant)
-		inner := &shownObject{stored: stored{r.linked(target, tenant), target}}
+		inner := &shownObject{stored: stored{r.of(target, tenant), target}}
 		if _, err := r.selects(inner, ref.GetProperties(), tenant, depth+1); err != nil {
 			return nil, err
 		}

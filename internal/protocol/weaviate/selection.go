@@ -159,7 +159,7 @@ func (s *selection) links(f *ast.Field, of stored, depth int) (shown, error) {
 			names[f.Alias] = f.Name
 		}
 		s.join(to, s.part.tenant)
-		place := s.linked(to, s.part.tenant)
+		place := s.of(to, s.part.tenant)
 		one, err := s.class(fragment.SelectionSet, stored{place, to}, false, depth+1)
 		if err != nil {
 			return nil, err

@@ -89,7 +89,7 @@ var table = []entry{
 	{document(http.MethodPost, root+"/graphql", "graphql", "Get is search, fetch or scroll, Aggregate is count or aggregate, for every collection in it; Explore, introspection, variables, directives and named fragments are refused", access.Search, access.Fetch, access.Scroll, access.Count, access.Aggregate), "query operationName variables", readGraphQL},
 	{document(http.MethodPost, root+"/graphql/batch", "graphql_batch", "refused as unclear: send the queries one by one", access.Unknown), "[]", refuse("a batch of queries is not understood; send the queries one by one")},
 
-	{saying(on(http.MethodGet, schemas, "schema_list", access.SchemaList), "tells of those collections only that the caller may read"), "", readSchemas},
+	{saying(on(http.MethodGet, schemas, "schema_list", access.SchemaList), "tells of those collections only that the caller may read"), "", readList("classes")},
 	{document(http.MethodPost, schemas, "schema_create", "", access.SchemaCreate), "*", readCreateClass},
 	{on(http.MethodGet, schema, "schema_get", access.SchemaRead), "", readClass},
 	{document(http.MethodPut, schema, "schema_update", "", access.SchemaAlter), "*", readAlterClass},
@@ -103,7 +103,7 @@ var table = []entry{
 	{document(http.MethodPost, schema+"/tenants", "tenants_create", "for every tenant in it", access.TenantCreate), "[]", readTenants},
 	{document(http.MethodPut, schema+"/tenants", "tenants_update", "for every tenant in it", access.TenantAlter), "[]", readTenants},
 	{document(http.MethodDelete, schema+"/tenants", "tenants_delete", "for every tenant in it", access.TenantDrop), "[]", readTenants},
-	{asking(on(http.MethodGet, root+"/aliases", "aliases_get", access.AliasRead), "class"), "", readNamespace},
+	{asking(saying(on(http.MethodGet, root+"/aliases", "aliases_get", access.AliasRead), "tells of those only that lead to collections that the caller may read"), "class"), "", readList("aliases")},
 	{document(http.MethodPost, root+"/aliases", "alias_create", "on the name, and on the collection that it leads to", access.AliasWrite), "alias class", readAlias},
 	{on(http.MethodGet, root+"/aliases/{aliasName}", "alias_get", access.AliasRead), "", readAlias},
 	{document(http.MethodPut, root+"/aliases/{aliasName}", "alias_update", "on the name, and on the collection that it leads to", access.AliasWrite), "class", readAlias},
