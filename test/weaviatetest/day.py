@@ -212,7 +212,6 @@ try:
         "filtered": filtered,
         "upsert": upsert,
         "count": count,
-        "fill": lambda: fill("Customers"),
     }[what]()
 finally:
     client.close()

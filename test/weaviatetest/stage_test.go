@@ -169,6 +169,45 @@ func (s *server) direct(t *testing.T, method, path, body string) string {
 	return string(text)
 }
 
+// fill makes the collection Customers, with twenty objects.
+func (s *server) fill(t *testing.T) {
+	t.Helper()
+	s.direct(t, "POST", "/v1/schema", `{"class":"Customers","vectorConfig":{"default":{"vectorizer":{"none":{}},"vectorIndexType":"hnsw"}},"properties":[
+		{"name":"title","dataType":["text"]},{"name":"email","dataType":["text"],"tokenization":"field"},{"name":"owner","dataType":["text"],"tokenization":"field"},
+		{"name":"n","dataType":["int"]},{"name":"tags","dataType":["text[]"]},
+		{"name":"address","dataType":["object"],"nestedProperties":[{"name":"street","dataType":["text"]},{"name":"email","dataType":["text"]}]}]}`)
+	var objects []string
+	for i := range 20 {
+		owner, parity := "acme", "even"
+		if i%2 == 1 {
+			owner, parity = "globex", "odd"
+		}
+		objects = append(objects, fmt.Sprintf(`{"class":"Customers","id":"00000000-0000-0000-0000-%012x","vectors":{"default":[%d,1.5,%d]},"properties":{"title":"text number %d",
+			"email":"person%d@example.com","owner":%q,"n":%d,"tags":[%q,"t%d"],"address":{"street":"Road %d","email":"nested%d@example.com"}}}`,
+			i+1, i, -i, i, i, owner, i, parity, i, i, i))
+	}
+	if out := s.direct(t, "POST", "/v1/batch/objects", `{"objects":[`+strings.Join(objects, ",")+`]}`); strings.Count(out, `"SUCCESS"`) != 20 {
+		t.Fatalf("the collection was not filled: %s", out)
+	}
+}
+
+// count says how many objects there are.
+func (s *server) count(t *testing.T) int {
+	t.Helper()
+	var answer struct {
+		Data struct {
+			Aggregate struct {
+				Customers []struct{ Meta struct{ Count int } }
+			}
+		}
+	}
+	out := s.direct(t, "POST", "/v1/graphql", `{"query":"{Aggregate{Customers{meta{count}}}}"}`)
+	if err := json.Unmarshal([]byte(out), &answer); err != nil || len(answer.Data.Aggregate.Customers) != 1 {
+		t.Fatalf("%s: %v", out, err)
+	}
+	return answer.Data.Aggregate.Customers[0].Meta.Count
+}
+
 // clear drops what the test before has left.
 func (s *server) clear(t *testing.T) {
 	t.Helper()

@@ -23,7 +23,7 @@ func TestANormalDayLooksTheSameThroughTheGateway(t *testing.T) {
 
 func TestPersonalDataAndVectorsAreHiddenFromAScientist(t *testing.T) {
 	w := start(t, "")
-	w.day(t, true, "", "fill")
+	w.fill(t)
 	seen := strings.Join(w.day(t, false, w.As(t, "sam"), "look"), "\n")
 	for _, bad := range []string{"person", "nested", "-3.0", "e-0"} {
 		if strings.Contains(strings.ReplaceAll(seen, "personal-data", ""), bad) {
@@ -39,14 +39,14 @@ func TestPersonalDataAndVectorsAreHiddenFromAScientist(t *testing.T) {
 			t.Errorf("Sam does not see %q:\n%s", good, seen)
 		}
 	}
-	if got := w.day(t, true, "", "count"); got[0] != `["count", 20]` {
-		t.Errorf("afterwards there are %v", got)
+	if got := w.count(t); got != 20 {
+		t.Errorf("afterwards there are %d", got)
 	}
 }
 
 func TestAHeldUpsertRunsOnceItIsReleased(t *testing.T) {
 	w := start(t, "")
-	w.day(t, true, "", "fill")
+	w.fill(t)
 	sam, arno := w.As(t, "sam"), w.As(t, "arno")
 	done := make(chan []string, 1)
 	go func() { done <- w.day(t, false, sam, "upsert") }()
@@ -54,8 +54,8 @@ func TestAHeldUpsertRunsOnceItIsReleased(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := w.day(t, true, "", "count"); got[0] != `["count", 20]` {
-		t.Errorf("before it was released there are %v", got)
+	if got := w.count(t); got != 20 {
+		t.Errorf("before it was released there are %d", got)
 	}
 	if err := w.Approve(t.Context(), arno, id); err != nil {
 		t.Fatal(err)
@@ -63,8 +63,8 @@ func TestAHeldUpsertRunsOnceItIsReleased(t *testing.T) {
 	if got := <-done; got[0] != `["upsert", false]` {
 		t.Errorf("Sam sees %v", got)
 	}
-	if got := w.day(t, true, "", "count"); got[0] != `["count", 21]` {
-		t.Errorf("afterwards there are %v", got)
+	if got := w.count(t); got != 21 {
+		t.Errorf("afterwards there are %d", got)
 	}
 	aud := w.As(t, "aud")
 	text, err := json.Marshal(replay(t, w, aud))
@@ -84,7 +84,7 @@ func TestANormalDayOfTheJavaScriptClientLooksTheSameThroughTheGateway(t *testing
 		t.Errorf("the day ended early: %q", direct)
 	}
 	// Sam may not drop: the client says so in its own way.
-	w.day(t, true, "", "fill")
+	w.fill(t)
 	out, err := w.run(false, w.As(t, "sam"), "javascript")
 	if err == nil || !strings.Contains(out, "not allowed") {
 		t.Errorf("Sam's day: %v\n%s", err, out)
