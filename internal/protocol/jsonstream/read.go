@@ -372,5 +372,8 @@ func List(items ...Value) Value {
 // String is a Text.
 func String(s string) Value { return Value{AppendString(nil, s)} }
 
+// Flag is a Bool.
+func Flag(b bool) Value { return Value{strconv.AppendBool(nil, b)} }
+
 // Int is a Number.
 func Int(n int64) Value { return Value{strconv.AppendInt(nil, n, 10)} }
