@@ -80,7 +80,8 @@ type APIRecords struct {
 
 // APIAnswer says what an answer holds: a JSON document.
 type APIAnswer struct {
-	// Rows is where the points are: hits[], results[].matches[], [] for the document itself, vectors.* for an object of them by id.
+	// Rows is where the points are: hits[], results[].matches[], [] when the document is a list, "." when it is one point, vectors.* for an object of
+	// them by id.
 	Rows string `yaml:"rows"`
 	// ID is the path of the id in a row; "." when the row is the id.
 	ID string `yaml:"id"`

@@ -14,7 +14,7 @@ var (
 	apiPath   = regexp.MustCompile(`^(/([A-Za-z0-9._~-]+|\{[a-z][a-z0-9_]*\}))+$`)
 	apiPlace  = regexp.MustCompile(`^(path:[a-z][a-z0-9_]*|query:[^\s:|&=#]+(\|[^|]+)?|body:([^\s.:|]+(\.[^\s.:|]+)*(\|[^|]+)?)?|fixed:[^|]+)$`)
 	apiMember = regexp.MustCompile(`^[^\s.\[\]]+(\.[^\s.\[\]]+)*$`)
-	apiRows   = regexp.MustCompile(`^(\[\]|[^\s.\[\]]+(\[\])*)(\.[^\s.\[\]]+(\[\])*)*$`)
+	apiRows   = regexp.MustCompile(`^\.$|^(\[\]|[^\s.\[\]]+(\[\])*)(\.[^\s.\[\]]+(\[\])*)*$`)
 	apiList   = regexp.MustCompile(`^([^\s.\[\]]+(\.[^\s.\[\]]+)*)?\[\]$`)
 )
 
@@ -55,27 +55,43 @@ func checkAPI(t *Target, path string, r *report) {
 		if a := access.Action(op.Action); op.Action != "" && (!a.Known() || a == access.Unknown || a == access.Connect) {
 			r.at(at+".action", "%s", oneOf(r.shown(at+".action", op.Action), op.Action, actions()))
 		}
-		for key, place := range map[string]string{
-			"namespace": op.Namespace, "collection": op.Collection, "ids": op.IDs, "limit": op.Limit, "offset": op.Offset, "queries": op.Queries,
-			"with_vectors": op.WithVectors, "all": op.All, "order_by": op.OrderBy, "filter.at": op.Filter.At, "records.at": op.Records.At,
+		for _, place := range []struct{ key, text string }{
+			{"namespace", op.Namespace},
+			{"collection", op.Collection},
+			{"ids", op.IDs},
+			{"limit", op.Limit},
+			{"offset", op.Offset},
+			{"queries", op.Queries},
+			{"with_vectors", op.WithVectors},
+			{"all", op.All},
+			{"order_by", op.OrderBy},
+			{"filter.at", op.Filter.At},
+			{"records.at", op.Records.At},
 		} {
-			form(at+"."+key, place, apiPlace, "a place: path:NAME, query:NAME, body:MEMBER or fixed:TEXT")
-			if name, ok := strings.CutPrefix(place, "path:"); ok && !strings.Contains(op.Path, "{"+name+"}") {
-				r.at(at+"."+key, "%s: the path has no {%s}", r.shown(at+"."+key, place), name)
+			key := at + "." + place.key
+			form(key, place.text, apiPlace, "a place: path:NAME, query:NAME, body:MEMBER or fixed:TEXT")
+			if name, ok := strings.CutPrefix(place.text, "path:"); ok && !strings.Contains(op.Path, "{"+name+"}") {
+				r.at(key, "%s: the path has no {%s}", r.shown(key, place.text), name)
 			}
 		}
 		a := &op.Answer
 		form(at+".answer.rows", a.Rows, apiRows, "where rows are: hits[], results[].matches[] or vectors.*")
 		form(at+".answer.collections", a.Collections, apiList, "where a list is: indexes[]")
-		members := map[string]string{"records.fields": op.Records.Fields, "answer.id": a.ID, "answer.fields": a.Fields, "answer.collection_name": a.CollectionName}
-		for key, list := range map[string][]string{"members": op.Members, "answer.vectors": a.Vectors, "answer.scores": a.Scores, "answer.plain": a.Plain, "answer.row_plain": a.RowPlain} {
-			for n, text := range list {
-				members[fmt.Sprintf("%s[%d]", key, n)] = text
-			}
-		}
-		for key, text := range members {
+		member := func(key, text string) {
 			if text != "." {
 				form(at+"."+key, text, apiMember, "a path in a document, such as metadata.city")
+			}
+		}
+		member("records.fields", op.Records.Fields)
+		member("answer.id", a.ID)
+		member("answer.fields", a.Fields)
+		member("answer.collection_name", a.CollectionName)
+		for _, list := range []struct {
+			key   string
+			texts []string
+		}{{"members", op.Members}, {"answer.vectors", a.Vectors}, {"answer.scores", a.Scores}, {"answer.plain", a.Plain}, {"answer.row_plain", a.RowPlain}} {
+			for n, text := range list.texts {
+				member(fmt.Sprintf("%s[%d]", list.key, n), text)
 			}
 		}
 	}

@@ -28,6 +28,10 @@ func compileAnswer(a *Answer) (*answer, error) {
 		}
 		return out, nil
 	}
+	if a.Rows == "." {
+		out.rows = []step{}
+		return out, nil
+	}
 	for _, segment := range strings.Split(a.Rows, ".") {
 		name := strings.TrimRight(segment, "[]")
 		for brackets := segment[len(name):]; ; brackets = brackets[2:] {
@@ -88,6 +92,9 @@ func (a *answer) mask(p *access.Protection, at access.Resource) *jsonstream.Node
 	root := &jsonstream.Node{Only: jsonstream.Object, Fields: map[string]*jsonstream.Node{}, Field: func(string) *jsonstream.Node { return gone(p) }}
 	for _, path := range a.Plain {
 		plain(root, strings.Split(path, "."), p)
+	}
+	if a.Rows == "." {
+		return a.row(p, at)
 	}
 	node := root
 	for i, s := range a.rows {

@@ -62,7 +62,8 @@ const (
 
 // Answer describes what comes back.
 type Answer struct {
-	// Rows is where the points are: hits[], results[].matches[], vectors.* for an object of them by id. Empty when there are none.
+	// Rows is where the points are: hits[], results[].matches[], vectors.* for an object of them by id, "." when the document
+	// is one. Empty when there are none.
 	Rows string
 	// ID, Fields, Vectors and Scores are paths in a row; "." is the row itself. Fields hold what policy calls fields.
 	ID, Fields      string

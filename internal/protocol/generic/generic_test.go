@@ -28,6 +28,7 @@ func TestDescribedRequestsAreReadAsWhatTheyDo(t *testing.T) {
 		{"GET", "/points?ids=a,b&vectors=true", ``, "fetch rows=2 vectors ids=[a b]", ""},
 		{"GET", "/points?limit=7", ``, "scroll rows=7", ""},
 		{"GET", "/points", ``, "export rows=-1", ""},
+		{"GET", "/points/1", ``, "fetch rows=1 vectors ids=[1]", ""},
 		{"POST", "/scan", `{"limit":4}`, "scroll rows=4", ""},
 		{"POST", "/count", `{}`, "count rows=1", ""},
 		{"PUT", "/points", `{"points":[{"id":1},{"id":2}]}`, "upsert points=2", ""},
@@ -174,6 +175,7 @@ func TestEveryPartOfADescribedAnswerIsMasked(t *testing.T) {
 		{"POST", "/search", `{"vector":[1]}`, `{"took":3,"echo":null,"result":{"total":1,"explain":null,"hits":[{"id":"1","score":0.12,"version":3,"vector":null,"sparse":{"values":null,"more":null},"secret":null,"payload":` + payload + `}]}}`},
 		{"POST", "/batch", `{"vectors":[[1]]}`, `{"results":[{"query":null,"matches":[{"id":"1","score":0.12,"version":null,"vector":null,"sparse":null,"secret":null,"payload":null}]}]}`},
 		{"GET", "/points?ids=1", ``, `{"vectors":{"1":{"id":"1","score":0.12,"version":3,"vector":null,"sparse":{"values":null,"more":null},"secret":null,"payload":` + payload + `}},"usage":null}`},
+		{"GET", "/points/1", ``, `{"_id":"1","email":"[redacted]","v":null,"n":2}`},
 		{"POST", "/scan", `{}`, `[{"_id":"1","email":"[redacted]","n":2}]`},
 		{"POST", "/ids", `{}`, `{"ids":["1","2"]}`},
 		{"POST", "/count", `{}`, `{"count":7,"sample":null}`},
@@ -303,7 +305,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which int, body, ids, limit string) {
 		route := &d.routes[uint(which)%uint(len(d.routes))]
 		ask := &httpwire.Request{
-			Route: route, Target: "docs", Params: map[string]string{"ns": "main", "index": "customers"}, Query: map[string]string{},
+			Route: route, Target: "docs", Params: map[string]string{"ns": "main", "index": "customers", "id": "1"}, Query: map[string]string{},
 			May: func(access.Access) bool { return true },
 		}
 		for _, name := range route.Query {

@@ -37,6 +37,10 @@ func shelf() API {
 				IDs: "query:ids", Limit: "query:limit", WithVectors: "query:vectors", Answer: found,
 			},
 			{
+				Name: "point", Method: "GET", Path: "/v1/{ns}/{index}/points/{id}", Action: access.Fetch, Namespace: "path:ns", Collection: "path:index",
+				IDs: "path:id", Answer: Answer{Rows: ".", ID: "_id", Fields: ".", Vectors: []string{"v"}},
+			},
+			{
 				Name: "scan", Method: "POST", Path: "/v1/{ns}/{index}/scan", Action: access.Scroll, Namespace: "path:ns", Collection: "path:index",
 				Limit: "body:limit", Filter: "body:where", Form: Equals, Answer: Answer{Rows: "[]", ID: "_id", Fields: "."},
 			},
@@ -101,6 +105,8 @@ func engine(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"results":[{"query":%q,"matches":[%s]}]}`, c, row)
 	case strings.HasSuffix(r.URL.Path, "/points") && r.Method == http.MethodGet:
 		fmt.Fprintf(w, `{"vectors":{"1":%s},"usage":%q}`, row, c)
+	case strings.HasSuffix(r.URL.Path, "/points/1"):
+		fmt.Fprintf(w, `{"_id":"1","email":%q,"v":[%q],"n":2}`, c, c)
 	case strings.HasSuffix(r.URL.Path, "/scan"):
 		fmt.Fprintf(w, `[{"_id":"1","email":%q,"n":2}]`, c)
 	case strings.HasSuffix(r.URL.Path, "/ids"):
