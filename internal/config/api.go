@@ -43,7 +43,8 @@ type APIOperation struct {
 	Offset string `yaml:"offset"`
 	// Queries is the place of a list of searches in one request, each with limit.
 	Queries string `yaml:"queries"`
-	// WithVectors is the place of a flag that asks for vectors in the answer.
+	// WithVectors is the place of a flag that asks for vectors in the answer. When there is nothing, it is sent on as false, unless the place
+	// ends in |true.
 	WithVectors string `yaml:"with_vectors"`
 	// All is the place of a flag that means every point.
 	All string `yaml:"all"`

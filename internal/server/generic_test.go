@@ -48,7 +48,7 @@ identity:
 policy: policy.yaml
 audit: {self: true}
 ` + targets
-	for name, text := range map[string]string{"vecgate.yaml": text, "policy.yaml": "allow: []\n"} {
+	for name, text := range map[string]string{"vecgate.yaml": text, "policy.yaml": "allow: [{name: all, who: anyone, can: [search], on: [\"**\"]}]\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -56,6 +56,9 @@ audit: {self: true}
 	c, faults := config.Load(filepath.Join(dir, "vecgate.yaml"))
 	if config.Fatal(faults) {
 		t.Fatalf("%v", faults)
+	}
+	if _, err := Check(c); err != nil {
+		t.Fatal(err)
 	}
 	return &c.Targets[0]
 }
@@ -215,6 +218,17 @@ func TestTheHomeGrownServiceOfTheGuideWorks(t *testing.T) {
 	}
 	if fmt.Sprint(left) != "[b c d]" {
 		t.Errorf("%v are left", left)
+	}
+}
+
+func TestADescriptionThatContradictsItselfIsFoundByCheck(t *testing.T) {
+	target := guided(t, fences(t, "yaml")[0])
+	target.API.Operations[0].Answer = config.APIAnswer{}
+	target.API.Operations[1].Filter.At = "query:where"
+	_, err := Check(&config.Config{Targets: []config.Target{*target}})
+	if err == nil || !strings.Contains(err.Error(), "operation search: search shows points: the answer has rows") ||
+		!strings.Contains(err.Error(), "operation count: a filter of the form equals is a member of the document") {
+		t.Errorf("%v", err)
 	}
 }
 
