@@ -28,7 +28,7 @@ func (s *Server) http(l *config.Listener) (frontEnd, error) {
 	}
 	limits := s.config.Limits
 	c := httpwire.Config{
-		TLS: tlsConfig, H2C: l.H2C, Connections: newVisitors(roomForVisitors).see, Targets: map[string]httpwire.Target{}, Gate: s.gate, Identity: door{s.registry}, Hider: hider, Log: s.log, Now: s.options.Now,
+		TLS: tlsConfig, H2C: l.H2C, Connections: newVisitors(roomForVisitors).see, Targets: map[string]httpwire.Target{}, Gate: s.gate, Identity: door{s.registry}, Discovery: s.discovery, Hider: hider, Log: s.log, Now: s.options.Now,
 		Limits: httpwire.Limits{
 			Body: int64(limits.Message), SignIn: limits.SignIn, Idle: min(limits.Idle, silence), Session: limits.Session,
 			SignInsPerClient: limits.SignInsPerAddress,
@@ -73,3 +73,9 @@ func (s *Server) dialect(t *config.Target) (httpwire.Dialect, error) {
 
 // silence ends a session of HTTP requests: no connection says when a client is done.
 const silence = 5 * time.Minute
+
+// discovery tells clients that have no token yet where people sign in.
+func (s *Server) discovery() httpwire.Discovery {
+	url, client, scope := s.registry.SignIn()
+	return httpwire.Discovery{URL: url, ClientID: client, Scope: scope}
+}

@@ -61,9 +61,11 @@ def named(n):
     return str(uuid.UUID(int=n))
 
 
-client = weaviate.connect_to_local(
-    host="127.0.0.1", port=http_port, grpc_port=grpc_port, auth_credentials=weaviate.auth.Auth.api_key(token)
-)
+if token.startswith("bearer:"):  # the client asks where tokens come from before it uses one
+    auth = weaviate.auth.Auth.bearer_token(token.removeprefix("bearer:"), expires_in=600)
+else:
+    auth = weaviate.auth.Auth.api_key(token)
+client = weaviate.connect_to_local(host="127.0.0.1", port=http_port, grpc_port=grpc_port, auth_credentials=auth)
 
 
 def fill(name):

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/vecgate/vecgate/test/world"
 )
 
 func TestANormalDayLooksTheSameThroughTheGateway(t *testing.T) {
@@ -88,6 +90,18 @@ func TestANormalDayOfTheJavaScriptClientLooksTheSameThroughTheGateway(t *testing
 	out, err := w.run(false, w.As(t, "sam"), "javascript")
 	if err == nil || !strings.Contains(out, "not allowed") {
 		t.Errorf("Sam's day: %v\n%s", err, out)
+	}
+}
+
+func TestATokenOfTheProviderIsTakenAsItIs(t *testing.T) {
+	w := start(t, "")
+	w.fill(t)
+	token, err := world.SignIn(t.Context(), w.IDP.Issuer(world.Corp), "tess")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.day(t, false, "bearer:"+token, "count"); got[0] != `["count", 20]` {
+		t.Errorf("Tess sees %v", got)
 	}
 }
 

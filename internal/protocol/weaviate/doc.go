@@ -152,6 +152,21 @@ func (c *call) closed(known string) error {
 	return members(c.Body, known, "its document")
 }
 
+// well says that the gateway is there; how the server behind it is, only its clients may know.
+func well(httpwire.Discovery) (int, []byte) { return http.StatusOK, nil }
+
+// signIn tells Weaviate's clients where they get a token, as Weaviate itself would.
+func signIn(d httpwire.Discovery) (int, []byte) {
+	if d.URL == "" || d.ClientID == "" {
+		return http.StatusNotFound, nil
+	}
+	var scopes []jsonstream.Value
+	for _, scope := range strings.Fields(d.Scope) {
+		scopes = append(scopes, jsonstream.String(scope))
+	}
+	return http.StatusOK, empty.With("href", jsonstream.String(d.URL)).With("clientId", jsonstream.String(d.ClientID)).With("scopes", jsonstream.List(scopes...)).Raw()
+}
+
 // folded refuses members that are one member to a server that reads them in any case.
 func folded(v jsonstream.Value) error {
 	seen := map[string]bool{}

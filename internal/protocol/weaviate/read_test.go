@@ -308,6 +308,43 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 	}
 }
 
+func TestWhoShowsNoCredentialIsToldWhereToGetOne(t *testing.T) {
+	w := protocoltest.Start(t, suite(), func(c *httpwire.Config, _ *httpwire.Target) {
+		c.Discovery = func() httpwire.Discovery {
+			return httpwire.Discovery{URL: "https://idp/.well-known/openid-configuration", ClientID: "vecgate-cli", Scope: "openid groups"}
+		}
+	})
+	for _, x := range []struct {
+		method, path, header string
+		status               int
+		body                 string
+	}{
+		{"GET", "/v1/.well-known/live", "", 200, ``},
+		{"GET", "/v1/.well-known/ready", "", 200, ``},
+		{"GET", "/v1/.well-known/openid-configuration", "", 200, `{"href":"https://idp/.well-known/openid-configuration","clientId":"vecgate-cli","scopes":["openid","groups"]}`},
+		{"GET", "/v1/.well-known/ready", "Bearer wrong", 401, "*"},
+		{"GET", "/v1/meta", "", 401, "*"},
+		{"POST", "/v1/.well-known/ready", "", 401, "*"},
+		{"GET", "/v1/.well-known/../meta", "", 401, "*"},
+	} {
+		r := protocoltest.Request{Method: x.method, Path: x.path, Header: http.Header{}}
+		if x.header != "" {
+			r.Header.Set("Authorization", x.header)
+		}
+		a := w.Do(t.Context(), r)
+		if a.Status != x.status || x.body != "*" && a.Body != x.body {
+			t.Errorf("%s %s with %q: %v", x.method, x.path, x.header, a)
+		}
+	}
+	if n := len(w.All()); n > 0 {
+		t.Errorf("%d requests reached the target", n)
+	}
+	w = protocoltest.Start(t, suite())
+	if a := w.Do(t.Context(), protocoltest.Request{Method: "GET", Path: "/v1/.well-known/openid-configuration", Header: http.Header{}}); a.Status != http.StatusNotFound {
+		t.Errorf("without a provider: %v", a)
+	}
+}
+
 // FuzzRead wants every request that is read to be read the same once more in the form in which it is sent on.
 func FuzzRead(f *testing.F) {
 	for _, body := range []string{

@@ -40,6 +40,12 @@ func asking(r httpwire.Route, query ...string) httpwire.Route { r.Query = query;
 
 func saying(r httpwire.Route, about string) httpwire.Route { r.About = about; return r }
 
+// open is an operation that the gateway answers itself to who shows no credential.
+func open(r httpwire.Route, answer func(httpwire.Discovery) (int, []byte)) httpwire.Route {
+	r.About, r.Open = noData+"; answered by the gateway to who shows no credential", answer
+	return r
+}
+
 const (
 	noData    = "touches no data, needs no rule"
 	classless = "refused as unclear: without a collection it could be an object of any"
@@ -58,9 +64,9 @@ func of(r httpwire.Route) entry { return entry{r, "*", whole} }
 // table is every operation that Weaviate 1.35 publishes.
 var table = []entry{
 	{saying(on(http.MethodGet, root, "links", access.MetaHealth), noData), "", free},
-	{saying(on(http.MethodGet, root+"/.well-known/live", "live", access.MetaHealth), noData), "", free},
-	{saying(on(http.MethodGet, root+"/.well-known/ready", "ready", access.MetaHealth), noData), "", free},
-	{saying(on(http.MethodGet, root+"/.well-known/openid-configuration", "openid_configuration", access.MetaHealth), noData), "", free},
+	{open(on(http.MethodGet, root+"/.well-known/live", "live", access.MetaHealth), well), "", free},
+	{open(on(http.MethodGet, root+"/.well-known/ready", "ready", access.MetaHealth), well), "", free},
+	{open(on(http.MethodGet, root+"/.well-known/openid-configuration", "openid_configuration", access.MetaHealth), signIn), "", free},
 	{saying(on(http.MethodGet, root+"/meta", "meta", access.MetaHealth), noData), "", free},
 
 	{asking(saying(on(http.MethodGet, things, "objects_list", access.Scroll), "refused without class"), "class", "tenant", "limit", "offset", "after", "include", "sort", "order"), "", readObjects},
