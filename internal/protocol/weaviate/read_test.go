@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -305,6 +306,124 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		if got != x.want {
 			t.Errorf("%s %s %s:\n%s, want\n%s; %v", x.method, x.path, x.body, got, x.want, a)
 		}
+	}
+}
+
+func TestEveryPartOfAnAnswerIsMasked(t *testing.T) {
+	const c = protocoltest.Canary
+	object := `{"class":"Article","id":"` + first + `","properties":{"title":"t","email":"[redacted]","meta":{"email":"[redacted]","n":1},"owner":"acme"},"vector":null,"vectors":{"face":null},"additional":null,"surprise":null}`
+	for _, x := range []struct{ method, path, body, answer, want string }{
+		{"GET", at, ``, "", object},
+		{"GET", "/v1/objects?class=Article", ``, "", `{"objects":[` + object + `,` + object + `],"totalResults":2}`},
+		{"PUT", at, `{"class":"Article"}`, "", object},
+		{"POST", "/v1/batch/objects", `{"objects":[{"class":"Article"}]}`, "", `[` + object + `]`},
+		{
+			"POST", "/v1/batch/objects", `{"objects":[{"class":"Article"},{"class":"Secret"}]}`, `[{"class":"Article","properties":{"title":"t","plan":"` + c + `"},"result":{"status":"FAILED","errors":{"error":[{"message":"` + c + `"}]}}}]`,
+			`[{"class":"Article","properties":{"title":null,"plan":null},"result":{"status":"FAILED","errors":{"error":[{"message":"[redacted]"}]}}}]`,
+		},
+		{
+			"DELETE", "/v1/batch/objects", `{"output":"verbose","match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1}}}`,
+			`{"results":{"matches":1,"objects":[{"id":"` + first + `","status":"FAILED","errors":{"error":[{"message":"` + c + `"}]}}]}}`,
+			`{"results":{"matches":1,"objects":[{"id":"` + first + `","status":"FAILED","errors":{"error":[{"message":"[redacted]"}]}}]}}`,
+		},
+		{
+			"POST", "/v1/graphql", graphql(`{harmless:Get{zz:Article(limit:2){innocuous:email title m:meta{e:email n} meta:_additional{v:vector vv:vectors{f:face} i:id explainScore}}}}`),
+			`{"data":{"harmless":{"zz":[{"innocuous":"` + c + `","title":"t","m":{"e":"` + c + `","n":1},"meta":{"v":["` + c + `"],"vv":{"f":["` + c + `"]},"i":"x","explainScore":"` + c + `"},"email":"` + c + `"}],"Article":"` + c + `"}},"errors":[{"message":"` + c + `","path":["a"],"extensions":"` + c + `"}],"extensions":"` + c + `"}`,
+			`{"data":{"harmless":{"zz":[{"innocuous":"[redacted]","title":"t","m":{"e":"[redacted]","n":1},"meta":{"v":null,"vv":{"f":null},"i":"x","explainScore":null},"email":null}],"Article":null}},"errors":[{"message":"[redacted]","path":["a"],"extensions":null}],"extensions":null}`,
+		},
+		{
+			"POST", "/v1/graphql", graphql(`{Get{Article(limit:2 nearVector:{vector:[1]}){about{...on Author{x:email n:name _additional{vector}} ...on Secret{p:plan}} _additional{d:distance certainty}}}}`),
+			`{"data":{"Get":{"Article":[{"about":[{"x":"` + c + `","n":"Ann","_additional":{"vector":["` + c + `"]}},{"p":"` + c + `"}],"_additional":{"d":0.12345,"certainty":0.98765}}]}}}`,
+			`{"data":{"Get":{"Article":[{"about":[{"x":"[redacted]","n":"Ann","_additional":{"vector":null}},{"p":null}],"_additional":{"d":0.12,"certainty":0.99}}]}}}`,
+		},
+		{
+			"POST", "/v1/graphql", graphql(`{Get{Article(limit:2 groupBy:{path:["n"] groups:1 objectsPerGroup:1} nearVector:{vector:[1]}){_additional{g:group{minDistance groupedBy{v:value} h:hits{e:email _additional{distance}}}}}}}`),
+			`{"data":{"Get":{"Article":[{"_additional":{"g":{"minDistance":0.12345,"groupedBy":{"v":"7"},"h":[{"e":"` + c + `","_additional":{"distance":0.12345}}]}}}]}}}`,
+			`{"data":{"Get":{"Article":[{"_additional":{"g":{"minDistance":0.12,"groupedBy":{"v":"7"},"h":[{"e":"[redacted]","_additional":{"distance":0.12}}]}}}]}}}`,
+		},
+		{
+			"POST", "/v1/graphql", graphql(`{Aggregate{a:Article{meta{count} city{t:topOccurrences{value}} n{mean}}}}`),
+			`{"data":{"Aggregate":{"a":[{"meta":{"count":2},"city":{"t":[{"value":"` + c + `"}]},"n":{"mean":1.5}}]}}}`,
+			`{"data":{"Aggregate":{"a":[{"meta":{"count":2},"city":null,"n":{"mean":1.5}}]}}}`,
+		},
+	} {
+		w := protocoltest.Start(t, suite())
+		w.Oblige(access.Obligations{Protection: protection})
+		if x.answer != "" {
+			w.Upstream(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet {
+					engine(rw, r)
+					return
+				}
+				rw.Header().Set("Content-Type", "application/json")
+				fmt.Fprint(rw, x.answer)
+			}))
+		}
+		a := w.Do(t.Context(), protocoltest.Request{Method: x.method, Path: x.path, Body: x.body})
+		if a.Body != x.want || strings.Contains(w.Written(), c) {
+			t.Errorf("%s %s %s:\n%s, want\n%s", x.method, x.path, x.body, a.Body, x.want)
+		}
+	}
+}
+
+func TestListsTellOfWhatMayBeRead(t *testing.T) {
+	w := protocoltest.Start(t, suite())
+	w.Upstream(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		if r.URL.Path == "/v1/aliases" {
+			fmt.Fprint(rw, `{"aliases":[{"alias":"Published","class":"Secret"},{"alias":"Papers","class":"Article"}]}`)
+			return
+		}
+		fmt.Fprint(rw, `{"classes":[{"class":"Secret","description":"x"},{"class":"Article"}]}`)
+	}))
+	w.Rule(func(op *access.Operation, _ access.Context) access.Decision {
+		if op.First().Resource.Collection == "Secret" {
+			return access.Decision{Effect: access.Deny}
+		}
+		return access.Decision{Effect: access.Allow}
+	})
+	for path, want := range map[string]string{
+		"/v1/schema": `{"classes":[{"class":"Article"}]}`, "/v1/aliases": `{"aliases":[{"alias":"Papers","class":"Article"}]}`,
+	} {
+		if a := w.Do(t.Context(), protocoltest.Request{Method: "GET", Path: path}); a.Body != want {
+			t.Errorf("%s: %v, want %s", path, a, want)
+		}
+	}
+}
+
+func TestACollectionIsJudgedByWhatItsAliasLeadsToNow(t *testing.T) {
+	now := time.Now()
+	d := New(func() time.Time { return now })
+	leads := "Article"
+	route := httpwire.Route{}
+	for _, r := range d.Routes() {
+		if r.Name == "object_get" {
+			route = r
+		}
+	}
+	read := func() string {
+		c, err := d.Read(t.Context(), &httpwire.Request{
+			Route: &route, Target: "docs", Params: map[string]string{"className": "Papers", "id": first},
+			Ask: func(context.Context, string) (int, jsonstream.Value, error) { return defines("/v1/schema/" + leads) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(c.Path, "/"+c.Accesses[0].Resource.Collection+"/") {
+			t.Errorf("%v is sent on as %s", c.Accesses, c.Path)
+		}
+		return c.Accesses[0].Resource.Collection
+	}
+	got := []string{read()}
+	leads = "Secret"
+	got = append(got, read()) // sent on with the name of what it led to
+	now = now.Add(remember)
+	got = append(got, read())
+	leads = "Author"
+	d.catalog.forget()
+	got = append(got, read())
+	if want := []string{"Article", "Article", "Secret", "Author"}; !slices.Equal(got, want) {
+		t.Errorf("judged as %v, want %v", got, want)
 	}
 }
 
