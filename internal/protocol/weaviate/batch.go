@@ -157,7 +157,7 @@ func (w *conditions) deletes(dry bool) (access.Action, access.Attributes) {
 
 // readBatchLinks reads references between objects of any collections.
 func readBatchLinks(c *call) error {
-	n, all := 0, []jsonstream.Value{}
+	all, at := []jsonstream.Value{}, map[access.Resource]int{}
 	for item := range c.Body.Items() {
 		if err := members(item, "from to tenant", "a reference"); err != nil {
 			return err
@@ -187,10 +187,9 @@ func readBatchLinks(c *call) error {
 			return err
 		}
 		all = append(all, item.With("from", jsonstream.String(beacons+found.name+"/"+id+"/"+property)).With("to", jsonstream.String(to)))
-		c.does(access.Update, c.of(found, tenant), access.Attributes{Points: 1, IDs: []string{id}, Filter: access.FilterKey, Fields: []string{property}, Batch: n})
-		n++
+		c.tally(at, access.Update, c.of(found, tenant), id, property)
 	}
-	if n == 0 {
+	if len(all) == 0 {
 		return unclear("its list of references is empty")
 	}
 	c.out.Body = jsonstream.List(all...)

@@ -151,7 +151,40 @@ type reading struct {
 	look     lookup
 	catalog  *catalog
 	accesses []access.Access
-	anew     map[string]bool // collections whose definitions were read anew for this request
+	named    map[string]*class // what was looked up for this request, by the name that it was asked for by
+	anew     map[string]bool   // those of it whose definitions were read anew
+}
+
+// Bounds of one request: each collection is looked up, and each access is judged and written down.
+const (
+	mostNamed    = 100
+	mostAccesses = 10_000
+)
+
+// bounded refuses a request that does too much at once to be judged.
+func (r *reading) bounded() error {
+	if len(r.accesses) > mostAccesses {
+		return unclear("it touches more tenants and collections than one request may")
+	}
+	return nil
+}
+
+// tally notes a write of one object more.
+func (r *reading) tally(at map[access.Resource]int, a access.Action, on access.Resource, id, field string) {
+	i, ok := at[on]
+	if !ok {
+		i = len(r.accesses)
+		at[on] = i
+		r.does(a, on, access.Attributes{Filter: access.FilterKey, Batch: len(at) - 1})
+	}
+	in := &r.accesses[i].Attributes
+	in.Points++
+	if len(in.IDs) < mostIDs {
+		in.IDs = append(in.IDs, id)
+	}
+	if len(in.Fields) < mostIDs && !slices.Contains(in.Fields, field) {
+		in.Fields = append(in.Fields, field)
+	}
 }
 
 func (r *reading) does(a access.Action, on access.Resource, at access.Attributes) {
@@ -169,7 +202,22 @@ func (r *reading) class(name string) (*class, error) {
 	if !classForm.MatchString(name) {
 		return nil, unclear("the name of its collection has characters that a name cannot have")
 	}
-	return r.catalog.find(r.ctx, r.look, name)
+	name = upper(name)
+	if found, ok := r.named[name]; ok {
+		return found, nil
+	}
+	if len(r.named) >= mostNamed {
+		return nil, unclear("it names more collections than one request may")
+	}
+	found, err := r.catalog.find(r.ctx, r.look, name)
+	if err != nil {
+		return nil, err
+	}
+	if r.named == nil {
+		r.named = map[string]*class{}
+	}
+	r.named[name] = found
+	return found, nil
 }
 
 // with is a collection's definition that knows the properties: one that does not may be old, and is read anew, once.
@@ -187,6 +235,7 @@ func (r *reading) with(c *class, names ...string) (*class, error) {
 		}
 		r.anew[c.asked] = true
 		r.catalog.drop(c)
+		delete(r.named, c.asked)
 	}
 	return r.class(c.asked)
 }

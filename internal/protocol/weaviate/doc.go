@@ -71,6 +71,9 @@ func (d *Dialect) Read(ctx context.Context, r *httpwire.Request) (*httpwire.Call
 		if err := e.read(c); err != nil {
 			return nil, err
 		}
+		if err := c.bounded(); err != nil {
+			return nil, err
+		}
 		c.out.Accesses = c.sorted()
 		if c.out.Path == "" {
 			c.out.Path = c.path()

@@ -15,8 +15,9 @@ import (
 
 // Bounds of a query; the vectors in it are what makes it long.
 const (
-	mostTokens = 400_000
-	mostDepth  = 48
+	mostTokens  = 400_000
+	mostDepth   = 48
+	mostMembers = 64
 )
 
 // usualGraphQLLimit is Weaviate's own limit of a Get that has none.
@@ -256,6 +257,9 @@ func constant(v *ast.Value, depth int) (jsonstream.Value, error) {
 		return jsonstream.List(list...), nil
 	case ast.ObjectValue:
 		object := empty
+		if len(v.Children) > mostMembers {
+			return object, unclear("its query has an object with more members than any has in Weaviate")
+		}
 		for _, child := range v.Children {
 			if object.Get(child.Name).Kind() != jsonstream.None {
 				return object, unclear("its query names a member twice")

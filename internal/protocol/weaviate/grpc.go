@@ -98,7 +98,11 @@ func (d *GRPC) Read(ctx context.Context, r *grpcwire.Request) (*grpcwire.Call, e
 			Request: r, out: grpcwire.Call{Message: r.Message},
 			reading: reading{ctx: ctx, target: r.Target, look: r.Look, catalog: &d.catalog},
 		}
-		if err := rpcs[i].read(m); err != nil {
+		err := rpcs[i].read(m)
+		if err == nil {
+			err = m.bounded()
+		}
+		if err != nil {
 			return nil, grpcUnclear(err)
 		}
 		m.out.Accesses = m.sorted()
@@ -116,7 +120,7 @@ func grpcUnclear(err error) error {
 }
 
 // named finds a collection and checks the name of a tenant.
-func (r *reading) named(collection, tenant string) (*class, error) {
+func (r *reading) collection(collection, tenant string) (*class, error) {
 	if tenant != "" && !tenantForm.MatchString(tenant) {
 		return nil, unclear("its tenant is not a name")
 	}

@@ -11,7 +11,7 @@ import (
 
 func readAggregate(m *message) error {
 	request := proto.CloneOf(m.Message.(*pb.AggregateRequest))
-	found, err := m.named(request.GetCollection(), request.GetTenant())
+	found, err := m.collection(request.GetCollection(), request.GetTenant())
 	if err != nil {
 		return err
 	}

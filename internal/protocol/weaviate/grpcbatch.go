@@ -137,7 +137,7 @@ func (b *writing) objects(list []*pb.BatchObject) error {
 }
 
 func (b *writing) object(o *pb.BatchObject) (*sent, error) {
-	found, err := b.named(o.GetCollection(), o.GetTenant())
+	found, err := b.collection(o.GetCollection(), o.GetTenant())
 	if err != nil {
 		return nil, err
 	}
@@ -214,8 +214,9 @@ func (b *writing) references(list []*pb.BatchReference) error {
 	if len(list) == 0 {
 		return unclear("its list of references is empty")
 	}
-	for i, r := range list {
-		found, err := b.named(r.GetFromCollection(), r.GetTenant())
+	at := map[access.Resource]int{}
+	for _, r := range list {
+		found, err := b.collection(r.GetFromCollection(), r.GetTenant())
 		if err != nil {
 			return err
 		}
@@ -231,9 +232,7 @@ func (b *writing) references(list []*pb.BatchReference) error {
 		if to := r.GetToCollection(); to != "" && !classForm.MatchString(to) {
 			return unclear("the collection that a reference leads to is not a name")
 		}
-		b.does(access.Update, b.of(found, r.GetTenant()), access.Attributes{
-			Points: 1, IDs: []string{from}, Filter: access.FilterKey, Fields: []string{lower(r.GetName())}, Batch: len(b.order) + i,
-		})
+		b.tally(at, access.Update, b.of(found, r.GetTenant()), from, lower(r.GetName()))
 	}
 	return nil
 }
@@ -345,7 +344,7 @@ func (m *message) reaching(rules []access.FilterRule, found *class, tenant strin
 
 func readDeletion(m *message) error {
 	request := proto.CloneOf(m.Message.(*pb.BatchDeleteRequest))
-	found, err := m.named(request.GetCollection(), request.GetTenant())
+	found, err := m.collection(request.GetCollection(), request.GetTenant())
 	if err != nil {
 		return err
 	}
@@ -395,7 +394,7 @@ func readDeletion(m *message) error {
 
 func readTenantsGet(m *message) error {
 	request := proto.CloneOf(m.Message.(*pb.TenantsGetRequest))
-	found, err := m.named(request.GetCollection(), "")
+	found, err := m.collection(request.GetCollection(), "")
 	if err != nil {
 		return err
 	}

@@ -366,6 +366,35 @@ func TestEveryPartOfAnAnswerIsMasked(t *testing.T) {
 	}
 }
 
+func TestARequestNamesSoManyThingsOnly(t *testing.T) {
+	w := protocoltest.Start(t, suite())
+	var objects, tenants []string
+	for i := range mostNamed + 1 {
+		objects = append(objects, fmt.Sprintf(`{"class":"C%d"}`, i))
+	}
+	for i := range mostAccesses + 1 {
+		tenants = append(tenants, fmt.Sprintf(`{"name":"t%d"}`, i))
+	}
+	for path, body := range map[string]string{
+		"/v1/batch/objects": `{"objects":[` + strings.Join(objects, ",") + `]}`, "/v1/schema/Notes/tenants": `[` + strings.Join(tenants, ",") + `]`,
+		"/v1/graphql": graphql(`{Get{Article(nearVector:{` + strings.Repeat("a:1,", mostMembers) + `b:1}){title}}}`),
+	} {
+		if a := w.Do(t.Context(), protocoltest.Request{Method: "POST", Path: path, Body: body}); a.Header.Get("X-Vecgate-Code") != string(access.CodeUnclear) {
+			t.Errorf("%s: %v", path, a)
+		}
+	}
+	many := `[{"from":"weaviate://localhost/Article/` + first + `/author","to":"weaviate://localhost/Author/` + second + `"}` +
+		strings.Repeat(`,{"from":"weaviate://localhost/Article/`+second+`/author","to":"weaviate://localhost/Author/`+second+`"}`, 20_000) + `]`
+	got := ""
+	w.Rule(func(op *access.Operation, _ access.Context) access.Decision {
+		got = said(op.Accesses)
+		return access.Decision{Effect: access.Allow}
+	})
+	if a := w.Do(t.Context(), protocoltest.Request{Method: "POST", Path: "/v1/batch/references", Body: many}); a.Status != http.StatusOK || got != "update Article points=20001" {
+		t.Errorf("many references: %q, %v", got, a)
+	}
+}
+
 func TestListsTellOfWhatMayBeRead(t *testing.T) {
 	w := protocoltest.Start(t, suite())
 	w.Upstream(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

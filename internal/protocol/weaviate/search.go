@@ -23,7 +23,7 @@ func readSearch(m *message) error {
 	if !request.GetUses_127Api() {
 		return unclear("its client is of a version that is too old: answers would have a form that is not understood")
 	}
-	found, err := m.named(request.GetCollection(), request.GetTenant())
+	found, err := m.collection(request.GetCollection(), request.GetTenant())
 	if err != nil {
 		return err
 	}

@@ -37,11 +37,12 @@ func (r *reading) clause(w *conditions, v jsonstream.Value, c *class, tenant str
 			return err
 		}
 		operands := v.Get("operands")
-		if operands.Kind() != jsonstream.Array || operands.Len() == 0 {
+		n := operands.Len()
+		if operands.Kind() != jsonstream.Array || n == 0 {
 			return unclear("a condition of its where has no operands")
 		}
 		for item := range operands.Items() {
-			if err := r.clause(w, item, c, tenant, top && (operator == "And" || operands.Len() == 1 && operator == "Or")); err != nil {
+			if err := r.clause(w, item, c, tenant, top && (operator == "And" || n == 1 && operator == "Or")); err != nil {
 				return err
 			}
 		}
