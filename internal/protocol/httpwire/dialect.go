@@ -59,7 +59,8 @@ type Request struct {
 	Headers map[string]string
 	Body    jsonstream.Value   // the zero Value when there was none
 	Lines   []jsonstream.Value // of a route that takes lines; at least one
-	// Ask lets the gateway itself look something up at the target, with GET, on its own credential.
+	// Ask lets the gateway itself look something up at the target, with GET, on its own credential. The path is escaped; a
+	// query may follow it after a question mark.
 	Ask func(ctx context.Context, path string) (status int, answer jsonstream.Value, err error)
 	// Post is Ask with POST and a document, for what changes nothing.
 	Post func(ctx context.Context, path string, document jsonstream.Value) (status int, answer jsonstream.Value, err error)
