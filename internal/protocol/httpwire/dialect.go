@@ -36,7 +36,8 @@ type Route struct {
 	// Query are the parameters that may follow the path, each once, with a value that is a plain word. The value of one of
 	// Texts may be any text, and one of Lists may come with any texts as often as it likes.
 	Query, Texts, Lists []string
-	// Headers are what a request may carry on to the engine, each once, by their canonical names. All others are dropped.
+	// Headers are what a request may carry on to the engine, each with one value, by their canonical names. All others are
+	// dropped.
 	Headers []string
 	// Body says that the operation takes a JSON document.
 	Body bool

@@ -229,6 +229,17 @@ func TestTheVersionOfTheInterfaceGoesAlong(t *testing.T) {
 	}
 }
 
+func TestTheVersionMayComeTwiceButNotTwoOfThem(t *testing.T) {
+	w := protocoltest.Start(t, suite())
+	for _, x := range []struct{ second, want string }{{"2025-10", ""}, {"2025-04", "unclear"}} {
+		r := suite().Read
+		r.Header = http.Header{"Api-Key": {protocoltest.Token}, versionHeader: {"2025-10", x.second}}
+		if a := w.Do(t.Context(), r); a.Header.Get("X-Vecgate-Code") != x.want {
+			t.Errorf("then %s: %v", x.second, a)
+		}
+	}
+}
+
 func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 	deny := &access.Protection{Vectors: []access.VectorRule{{Pattern: "**", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "v", Predicates: "deny"}}}}
 	ids := &access.Protection{Fields: []access.FieldRule{{Pattern: "**.id", Treatment: access.Treatment{Mask: access.MaskHash, Rule: "ids"}}}}

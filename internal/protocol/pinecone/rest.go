@@ -392,8 +392,7 @@ func readFetch(c *call) error {
 		return err
 	}
 	s := &selection{at: at, namespace: namespace, ids: ids}
-	attributes := s.attributes()
-	attributes.Points, attributes.Rows, attributes.Vectors, attributes.Fields = 0, int64(len(ids)), true, []string{fieldID, fieldValues, fieldSparse, "*"}
+	attributes := s.fetches()
 	c.does(access.Fetch, at, attributes)
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
 		if o.Rows > 0 && attributes.Rows > o.Rows {
@@ -441,10 +440,7 @@ func readScroll(c *call) error {
 		return err
 	}
 	p.cursor = after != ""
-	attributes := p.attributes()
-	s.filter.describe(&attributes)
-	attributes.Vectors, attributes.Fields = true, []string{fieldID, fieldValues, fieldSparse, "*"}
-	c.does(access.Scroll, s.at, attributes)
+	c.doesAll(p.scrolls(s.at, s.filter))
 	body := c.Body
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
 		if err := s.filter.oblige(o.Protection, s.at); err != nil {
@@ -485,12 +481,7 @@ func readList(c *call) error {
 	if err != nil {
 		return err
 	}
-	attributes := p.attributes()
-	if c.Query["prefix"] != "" {
-		attributes.Filter, attributes.FilterFields = access.FilterOther, []string{fieldID}
-	}
-	attributes.Fields = []string{fieldID}
-	c.does(access.ListIDs, at, attributes)
+	c.doesAll(p.lists(at, c.Query["prefix"]))
 	query := c.Query
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
 		if err := noKeys(o.Protection, at); err != nil {

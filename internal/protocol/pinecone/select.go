@@ -109,6 +109,34 @@ type page struct {
 // usualPage is Pinecone's own page when a request has no limit.
 const usualPage = 100
 
+// fetches says what a fetch of named records shows.
+func (s *selection) fetches() access.Attributes {
+	at := s.attributes()
+	at.Points, at.Rows, at.Vectors, at.Fields = 0, int64(len(s.ids)), true, everything
+	return at
+}
+
+// everything is what is shown of a record that is asked for as a whole.
+var everything = []string{fieldID, fieldValues, fieldSparse, "*"}
+
+// scrolls says what a page of records that pass a filter shows.
+func (p page) scrolls(at access.Resource, filter *conditions) access.Access {
+	a := access.Access{Action: access.Scroll, Resource: at, Attributes: p.attributes()}
+	filter.describe(&a.Attributes)
+	a.Attributes.Vectors, a.Attributes.Fields = true, everything
+	return a
+}
+
+// lists says what a page of ids shows.
+func (p page) lists(at access.Resource, prefix string) access.Access {
+	a := access.Access{Action: access.ListIDs, Resource: at, Attributes: p.attributes()}
+	if prefix != "" {
+		a.Attributes.Filter, a.Attributes.FilterFields = access.FilterOther, []string{fieldID}
+	}
+	a.Attributes.Fields = []string{fieldID}
+	return a
+}
+
 // attributes of a page.
 func (p page) attributes() access.Attributes {
 	at := access.Attributes{Limit: p.limit, Rows: p.limit, Cursor: p.cursor}
