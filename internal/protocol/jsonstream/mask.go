@@ -183,8 +183,11 @@ func (m *Masker) step(p []byte) (int, error) {
 		if c == ']' {
 			return 1, m.leave(c)
 		}
-		return 1, m.begin(c)
+		fallthrough
 	case value:
+		if n := m.numbers(p); n > 0 {
+			return n, nil
+		}
 		return 1, m.begin(c)
 	case firstMember:
 		if c == '}' {
@@ -250,6 +253,29 @@ func (m *Masker) node() *Node {
 		return top.node.Items
 	}
 	return m.child
+}
+
+// numbers takes a run of an array's numbers at once, when nothing is to be done with them but to let them pass or to leave
+// them out.
+func (m *Masker) numbers(p []byte) int {
+	if len(m.stack) == 0 || !m.stack[len(m.stack)-1].array {
+		return 0
+	}
+	if n := m.node(); n != nil && (n.Count || n.Treatment.Mask != access.MaskNone) {
+		return 0
+	}
+	end, whole := numbers(p, 0)
+	if end == 0 {
+		return 0
+	}
+	m.at = value
+	if whole {
+		m.at = after
+	}
+	if m.hide == 0 {
+		m.out = append(m.out, p[:end]...)
+	}
+	return end
 }
 
 // begin takes the first byte of a value.
@@ -351,9 +377,7 @@ func (m *Masker) ended() {
 func (m *Masker) inText(p []byte) (int, error) {
 	n := 0
 	if m.text.plain() {
-		for n < len(p) && p[n] >= 0x20 && p[n] < 0x80 && p[n] != '"' && p[n] != '\\' {
-			n++
-		}
+		n = ordinary(p, 0)
 	}
 	done, what := false, ""
 	if n == 0 {
