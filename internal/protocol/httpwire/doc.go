@@ -6,7 +6,6 @@
 package httpwire
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -14,15 +13,13 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/mask"
+	"github.com/vecgate/vecgate/internal/protocol/conversation"
 )
 
-// Identity says who shows a token. An error that is an *access.Refusal is told to the client.
-type Identity interface {
-	Token(ctx context.Context, token string, in gate.SignIn) (*access.Subject, error)
-}
+// Identity says who shows a token.
+type Identity = conversation.Identity
 
 // Scheme is how the gateway shows its credential to a target.
 type Scheme string
@@ -69,13 +66,12 @@ type Config struct {
 // Server is the front end of one listener. With one target it answers at the root; with several, the first segment of
 // the path names the target.
 type Server struct {
-	config   Config
-	log      *slog.Logger
-	targets  map[string]*target
-	only     *target // the one target, when there is no other
-	sessions sessions
-	bodies   budget
-	guests   guests
+	config  Config
+	log     *slog.Logger
+	targets map[string]*target
+	only    *target // the one target, when there is no other
+	door    *conversation.Door
+	bodies  *conversation.Budget
 }
 
 // target is a Target with what is made of it once.
@@ -109,7 +105,10 @@ func New(c Config) (*Server, error) {
 	if l.SignInsPerClient <= 0 {
 		l.SignInsPerClient = 50
 	}
-	s := &Server{config: c, log: c.Log, targets: map[string]*target{}, bodies: budget{free: l.Bodies}}
+	s := &Server{config: c, log: c.Log, targets: map[string]*target{}, bodies: conversation.NewBudget(l.Bodies)}
+	s.door = &conversation.Door{
+		Gate: c.Gate, Identity: c.Identity, Channel: "rest", Idle: l.Idle, Session: l.Session, SignIns: l.SignInsPerClient, Now: c.Now,
+	}
 	for name, t := range c.Targets {
 		table, err := compile(t.Dialect.Routes())
 		if err != nil {
