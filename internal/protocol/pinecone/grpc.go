@@ -86,6 +86,9 @@ type rpc struct {
 }
 
 func (c *rpc) read() error {
+	if c.index == "" {
+		return unclear("this target is the control plane, and records are asked for at the host of an index")
+	}
 	if v, ok := c.Metadata[versionMetadata]; ok && !versions[v] {
 		return unclear("its version of the interface is not known here")
 	}
