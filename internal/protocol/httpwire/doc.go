@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -29,6 +30,7 @@ const (
 	Bearer      Scheme = "bearer" // Authorization: Bearer SECRET
 	Basic       Scheme = "basic"  // Authorization: Basic USER:SECRET
 	APIKey      Scheme = "api-key"
+	Milvus      Scheme = "milvus" // Authorization: Bearer USER:SECRET, or the secret alone
 	ChromaToken Scheme = "x-chroma-token"
 )
 
@@ -53,14 +55,18 @@ type Limits struct {
 
 // Config is all that a Server needs.
 type Config struct {
-	TLS      *tls.Config // nil means plain HTTP, for loopback
-	Targets  map[string]Target
-	Gate     *gate.Gate
-	Identity Identity
-	Hider    *mask.Hider
-	Limits   Limits
-	Log      *slog.Logger
-	Now      func() time.Time
+	TLS  *tls.Config  // nil means plain HTTP, for loopback
+	H2C  bool         // takes HTTP/2 without TLS too
+	GRPC http.Handler // if not nil, answers the gRPC calls that come over HTTP/2
+	// Connections, if not nil, hears of every connection, as http.Server.ConnState does.
+	Connections func(net.Conn, http.ConnState)
+	Targets     map[string]Target
+	Gate        *gate.Gate
+	Identity    Identity
+	Hider       *mask.Hider
+	Limits      Limits
+	Log         *slog.Logger
+	Now         func() time.Time
 }
 
 // Server is the front end of one listener. With one target it answers at the root; with several, the first segment of

@@ -31,7 +31,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			t.client.CloseIdleConnections()
 		}
 	}()
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(s.config.H2C && s.config.TLS == nil)
 	return s.door.Serve(ctx, &http.Server{
+		Protocols: protocols, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 256}, ConnState: s.config.Connections,
 		Handler: http.HandlerFunc(s.handle), ReadHeaderTimeout: s.config.Limits.SignIn, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}, ln)
@@ -50,6 +55,10 @@ func (s *Server) Ready(ctx context.Context) error {
 
 // handle is the life of a request: who speaks, to whom, in which session; read it; down the road.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	if s.config.GRPC != nil && r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+		s.config.GRPC.ServeHTTP(w, r)
+		return
+	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
