@@ -111,27 +111,35 @@ func (q *request) Oblige(o *access.Obligations) error {
 	if q.fault != nil {
 		return q.fault
 	}
-	q.under = o.Protection
-	q.obliged = &Obliged{}
-	if q.call.Oblige == nil {
-		return nil
+	q.under, q.obliged = o.Protection, &Obliged{}
+	if q.call.Oblige != nil {
+		obliged, err := q.call.Oblige(o)
+		if err != nil {
+			return err
+		}
+		if obliged != nil {
+			q.obliged = obliged
+		}
 	}
-	obliged, err := q.call.Oblige(o)
-	if err != nil {
-		return err
+	if refusal := o.Unfiltered(&q.op); refusal != nil && !q.obliged.Filtered {
+		return refusal
 	}
-	if obliged == nil {
-		return nil
-	}
-	if obliged.Rows > 0 && obliged.Mask == nil {
+	if q.obliged.Rows > 0 && q.obliged.Mask == nil {
 		return &access.Refusal{Code: access.CodeObligation, Message: "the rows of the answer cannot be counted"} // Mask counts them
 	}
-	q.obliged = obliged
 	return nil
 }
 
-// outgoing is the message as it is sent under its obligations.
-func (q *request) outgoing() ([]byte, error) {
+// outgoing is the message as it is sent under its obligations, once nothing speaks against that.
+func (q *request) outgoing(ctx context.Context) ([]byte, error) {
+	if q.obliged.Check != nil {
+		if err := q.obliged.Check(ctx); err != nil {
+			if refusal, ok := errors.AsType[*access.Refusal](err); ok {
+				return nil, refusal
+			}
+			return nil, &access.Refusal{Code: access.CodeUnavailable, Message: "the gateway could not find out which points the request would reach", Err: err}
+		}
+	}
 	if q.obliged.Message == nil {
 		return q.sent, nil
 	}
@@ -152,7 +160,7 @@ type exchange struct {
 
 // Forward implements gate.Exchange.
 func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape) error {
-	message, err := x.outgoing()
+	message, err := x.outgoing(ctx)
 	if err != nil {
 		return err
 	}

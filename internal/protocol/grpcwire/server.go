@@ -277,7 +277,7 @@ func (s *Server) call(ctx context.Context, q *request, from *frames, b []byte, m
 	}
 	ask := &exchange{request: *q}
 	call, err := q.target.Dialect.Read(ctx, &Request{
-		Method: q.method, Target: q.target.Gate.Name, Message: message, Metadata: metadata, Later: more, Ask: ask.ask,
+		Method: q.method, Target: q.target.Gate.Name, Message: message, Metadata: metadata, Later: more, Ask: ask.ask, May: q.session.May,
 	})
 	if err == nil && (call == nil || call.Message == nil) {
 		err = fmt.Errorf("%s: the dialect made no call of it", q.method.Name)

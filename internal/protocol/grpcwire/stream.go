@@ -41,8 +41,11 @@ func (s *stream) begin(ctx context.Context, x *exchange, first []byte) io.Reader
 	if len(s.cover.masks) > 0 {
 		s.seen = append(s.seen, x.under)
 	}
+	// A body that is read does not see that its request was canceled.
+	stop := context.AfterFunc(ctx, func() { _ = to.CloseWithError(context.Cause(ctx)) })
 	go func() {
 		defer close(s.ended)
+		defer stop()
 		_, err := to.Write(frame(first))
 		for err == nil {
 			err = s.carry(ctx)
@@ -143,8 +146,8 @@ func (l *later) Oblige(o *access.Obligations) error {
 }
 
 // Forward implements gate.Exchange.
-func (l *later) Forward(context.Context, vault.Credential, gate.Tape) error {
-	message, err := l.outgoing()
+func (l *later) Forward(ctx context.Context, _ vault.Credential, _ gate.Tape) error {
+	message, err := l.outgoing(ctx)
 	if err != nil {
 		return err
 	}

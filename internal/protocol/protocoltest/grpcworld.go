@@ -301,3 +301,22 @@ func (w *GRPCWorld) types(method string) (request, response protoreflect.Message
 	m := w.methods[method]
 	return m.Request, m.Response
 }
+
+// Call opens a stream with the caller's token. Its messages are []byte.
+func (w *GRPCWorld) Call(ctx context.Context, method string) grpc.ClientStream {
+	w.t.Helper()
+	ctx = metadata.NewOutgoingContext(ctx, metadata.Pairs("authorization", "Bearer "+Token))
+	call, err := w.client.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return call
+}
+
+// Arrived notes a message of a stream that reached the upstream.
+func (w *GRPCWorld) Arrived(call grpc.ServerStream, b []byte) {
+	name, _ := grpc.MethodFromServerStream(call)
+	if _, err := w.arrived(call.Context(), name, b); err != nil {
+		w.t.Error(err)
+	}
+}
