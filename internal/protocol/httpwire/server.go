@@ -212,8 +212,9 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route) (tex
 
 func isJSON(contentType string) bool { return isType(contentType, "application/json") }
 
+// isLines takes what clients call lines of JSON; some send them as plain text.
 func isLines(contentType string) bool {
-	return isType(contentType, "application/x-ndjson") || isType(contentType, "application/ndjson")
+	return isType(contentType, "application/x-ndjson") || isType(contentType, "application/ndjson") || isType(contentType, "text/plain")
 }
 
 // isType says whether something is of a type, in UTF-8.

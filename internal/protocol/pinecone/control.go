@@ -98,7 +98,9 @@ func readable(v jsonstream.Value, list string, may func(name string) bool) jsons
 
 func readIndex(c *call) error {
 	c.does(c.action(), c.named(c.Params["index"]), access.Attributes{})
-	c.rehosted()
+	if c.Route.Method != http.MethodDelete { // whose answer is empty
+		c.rehosted()
+	}
 	return c.paging()
 }
 

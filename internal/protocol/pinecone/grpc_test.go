@@ -139,7 +139,7 @@ func TestEveryPartOfAMessageIsMasked(t *testing.T) {
 		sent, want proto.Message
 	}{
 		{"Query", &pb.QueryRequest{Vector: []float32{1}, TopK: 1, IncludeValues: true}, &pb.QueryResponse{Matches: []*pb.ScoredVector{s}, Results: []*pb.SingleQueryResults{{Matches: []*pb.ScoredVector{s}}}}},
-		{"Fetch", &pb.FetchRequest{Ids: []string{"1"}}, &pb.FetchResponse{Vectors: map[string]*pb.Vector{"1": {Id: "[redacted]", Metadata: meta(t, hidden)}}}},
+		{"Fetch", &pb.FetchRequest{Ids: []string{"1"}}, &pb.FetchResponse{Vectors: map[string]*pb.Vector{"1": {Id: "[redacted]", Values: []float32{0}, SparseValues: &pb.SparseValues{Indices: []uint32{0}, Values: []float32{0}}, Metadata: meta(t, hidden)}}}},
 	} {
 		a := g.Do(t.Context(), protocoltest.GRPCRequest{Method: service + x.method, Message: x.sent})
 		if d := cmp.Diff(x.want, a.Message, protocmp.Transform()); d != "" {

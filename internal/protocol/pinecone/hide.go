@@ -49,11 +49,11 @@ func (c *cover) vectors(h *mask.Hider, all map[string]*pb.Vector) int64 {
 	for _, v := range all {
 		v.Id = c.named(h, v.GetId())
 		v.Metadata = c.hidden(h, v.GetMetadata())
-		if c.dense.Mask != access.MaskNone {
-			v.Values = nil
+		if c.dense.Mask != access.MaskNone && len(v.GetValues()) > 0 {
+			v.Values = []float32{0} // the clients take no record without any
 		}
-		if c.sparse.Mask != access.MaskNone {
-			v.SparseValues = nil
+		if c.sparse.Mask != access.MaskNone && v.GetSparseValues() != nil {
+			v.SparseValues = &pb.SparseValues{Indices: []uint32{0}, Values: []float32{0}}
 		}
 	}
 	return int64(len(all))

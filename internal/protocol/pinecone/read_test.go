@@ -287,10 +287,11 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 
 func TestEveryPartOfAnAnswerIsMasked(t *testing.T) {
 	const rec = `{"id":"1","score":0.99,"metadata":{"email":"[redacted]","n":1},"email":"[redacted]"}`
+	const whole = `{"id":"1","score":0.99,"values":[0],"sparseValues":{"indices":[0],"values":[0]},"metadata":{"email":"[redacted]","n":1},"email":"[redacted]"}`
 	for _, x := range []asks{
 		{"POST", "/query", `{"vector":[1],"topK":1}`, `{"matches":[` + rec + `],"results":[{"matches":[` + rec + `]}],"namespace":"people"}`},
-		{"GET", "/vectors/fetch?ids=1", ``, `{"vectors":{"1":` + rec + `},"namespace":"people"}`},
-		{"POST", "/vectors/fetch_by_metadata", `{}`, `{"vectors":{"1":` + rec + `},"namespace":"people"}`},
+		{"GET", "/vectors/fetch?ids=1", ``, `{"vectors":{"1":` + whole + `},"namespace":"people"}`},
+		{"POST", "/vectors/fetch_by_metadata", `{}`, `{"vectors":{"1":` + whole + `},"namespace":"people"}`},
 		{"POST", "/records/namespaces/people/search", `{"query":{"inputs":{"text":"x"},"top_k":1}}`, `{"result":{"hits":[{"_id":"1","_score":0.99,"fields":{"email":"[redacted]","n":1}}]}}`},
 	} {
 		w := protocoltest.Start(t, suite())

@@ -12,7 +12,7 @@ func matches(p *access.Protection, s *search) *jsonstream.Node {
 	for i := range s.queries {
 		at[i] = s.queries[i].at
 	}
-	list := &jsonstream.Node{Items: shown(p, at)}
+	list := &jsonstream.Node{Items: shown(p, at, false)}
 	return &jsonstream.Node{Fields: map[string]*jsonstream.Node{
 		"matches": list,
 		"results": {Items: &jsonstream.Node{Fields: map[string]*jsonstream.Node{"matches": list}}},
@@ -21,7 +21,7 @@ func matches(p *access.Protection, s *search) *jsonstream.Node {
 
 // fetched is what happens to records by their ids.
 func fetched(p *access.Protection, at access.Resource) *jsonstream.Node {
-	rec := shown(p, []access.Resource{at})
+	rec := shown(p, []access.Resource{at}, true)
 	return &jsonstream.Node{Fields: map[string]*jsonstream.Node{
 		"vectors": {Field: func(string) *jsonstream.Node { return rec }},
 	}}
@@ -35,15 +35,26 @@ func listed() *jsonstream.Node {
 // hits is what happens to the answer of a search of records.
 func hits(p *access.Protection, at access.Resource) *jsonstream.Node {
 	return &jsonstream.Node{Fields: map[string]*jsonstream.Node{
-		"result": {Fields: map[string]*jsonstream.Node{"hits": {Items: shown(p, []access.Resource{at})}}},
+		"result": {Fields: map[string]*jsonstream.Node{"hits": {Items: shown(p, []access.Resource{at}, false)}}},
 	}}
 }
 
+// What stands for values that are withheld from a record that was fetched: the clients take no record without any.
+var noDense, noSparse = must(`[0]`), must(`{"indices":[0],"values":[0]}`)
+
 // shown is what happens to a record, wherever it stands in an answer. What a record has that is not known here is treated
-// as metadata of that name.
-func shown(p *access.Protection, at []access.Resource) *jsonstream.Node {
+// as metadata of that name. Filled says that something must stand for values that are withheld.
+func shown(p *access.Protection, at []access.Resource, filled bool) *jsonstream.Node {
 	id := &jsonstream.Node{Treatment: hiddenID(field(p, at, fieldID, false))}
 	dense, sparse := vectors(p, at)
+	values, sparseValues := &jsonstream.Node{Treatment: dense}, &jsonstream.Node{Treatment: sparse}
+	if filled {
+		for n, instead := range map[*jsonstream.Node]jsonstream.Value{values: noDense, sparseValues: noSparse} {
+			if n.Treatment.Mask != access.MaskNone {
+				n.Treatment.Mask, n.Instead = access.MaskNull, instead
+			}
+		}
+	}
 	score := &jsonstream.Node{Treatment: distances(strictest(dense, sparse))}
 	keys := map[string]*jsonstream.Node{}
 	key := func(name string) *jsonstream.Node {
@@ -58,7 +69,7 @@ func shown(p *access.Protection, at []access.Resource) *jsonstream.Node {
 	metadata.Treatment = field(p, at, "metadata", false)
 	return &jsonstream.Node{Count: true, Field: key, Fields: map[string]*jsonstream.Node{
 		"id": id, "_id": id, "score": score, "_score": score,
-		"values": {Treatment: dense}, "sparseValues": {Treatment: sparse}, "sparse_values": {Treatment: sparse},
+		"values": values, "sparseValues": sparseValues, "sparse_values": sparseValues,
 		"metadata": metadata, "fields": metadata,
 	}}
 }
@@ -73,7 +84,7 @@ func field(p *access.Protection, at []access.Resource, name string, vector bool)
 	return access.Treatment{}
 }
 
-// vectors is how the two kinds of values are treated: left out, because clients want a list or nothing.
+// vectors is how the two kinds of values are treated: left out where that can be, because clients want a list or nothing.
 func vectors(p *access.Protection, at []access.Resource) (dense, sparse access.Treatment) {
 	dense, sparse = field(p, at, fieldValues, true), field(p, at, fieldSparse, true)
 	for _, t := range []*access.Treatment{&dense, &sparse} {
