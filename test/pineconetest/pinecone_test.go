@@ -105,7 +105,7 @@ func TestSomebodyWithoutATokenGetsNowhere(t *testing.T) {
 	s.day(t, s.clients["now, REST"], s.direct, key, "prepare")
 	for name, c := range s.clients {
 		for _, token := range []string{key, "wrong"} {
-			out, err := s.run(t.Context(), []string{c.python, script("day.py"), s.through, token, c.door, "count"})
+			out, err := run(t.Context(), s.Dir, []string{c.python, script("day.py"), s.through, token, c.door, "count"})
 			if err == nil {
 				t.Errorf("%s with %q: %s", name, token, out)
 			}

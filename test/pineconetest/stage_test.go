@@ -53,14 +53,20 @@ type scene struct {
 	pinecone *standin.Pinecone
 	direct   string // the control plane
 	through  string // the same behind the gateway
-	clients  map[string]client
-	node     string
+	tools
+}
+
+// tools are Pinecone's own clients.
+type tools struct {
+	clients map[string]client
+	before  string // the interpreter with the client before version 9
+	node    string // NODE_PATH
 }
 
 // client is a Python client and the door that it goes by.
 type client struct{ python, door string }
 
-func start(t *testing.T, policy string) *scene {
+func fetched(t *testing.T) tools {
 	t.Helper()
 	f, err := fetch.New(slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
@@ -74,12 +80,19 @@ func start(t *testing.T, policy string) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{clients: map[string]client{
-		"now, REST": {now, "rest"}, "now, gRPC": {now, "grpc"}, "before, REST": {before, "rest"}, "before, gRPC": {before, "grpc"},
-	}}
-	if s.node, err = f.PineconeNode(t.Context()); err != nil {
+	node, err := f.PineconeNode(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
+	return tools{map[string]client{
+		"now, REST": {now, "rest"}, "now, gRPC": {now, "grpc"}, "before, REST": {before, "rest"}, "before, gRPC": {before, "grpc"},
+	}, before, node}
+}
+
+func start(t *testing.T, policy string) *scene {
+	t.Helper()
+	s := &scene{tools: fetched(t)}
+	var err error
 	if s.pinecone, err = standin.Start(key, "docs"); err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +107,7 @@ func start(t *testing.T, policy string) *scene {
 		t.Fatal(err)
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", port)
-	credential := fmt.Sprintf(`credential: {password: "${env:PINECONE_KEY}", header: api-key}`)
+	credential := `credential: {password: "${env:PINECONE_KEY}", header: api-key}`
 	s.Stage = stage.Start(t, stage.Options{
 		Listeners: []stage.Listener{
 			{Name: "control", Protocol: "http", Targets: []string{"prod"}},
@@ -111,11 +124,11 @@ func start(t *testing.T, policy string) *scene {
 }
 
 // run runs a day and returns what it printed.
-func (s *scene) run(ctx context.Context, program []string, environ ...string) (string, error) {
+func run(ctx context.Context, dir string, program []string, environ ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program[0], program[1:]...)
-	cmd.Dir = s.Dir
+	cmd.Dir = dir
 	cmd.Env = append(cmd.Environ(), environ...)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
@@ -142,7 +155,7 @@ func (s *scene) nodeDay(t *testing.T, url, token, what string) []string {
 
 func (s *scene) lines(t *testing.T, what string, program []string, environ ...string) []string {
 	t.Helper()
-	out, err := s.run(context.WithoutCancel(t.Context()), program, environ...)
+	out, err := run(context.WithoutCancel(t.Context()), s.Dir, program, environ...)
 	if err != nil {
 		t.Errorf("%s: %v\n%s", what, err, out)
 		return []string{""}

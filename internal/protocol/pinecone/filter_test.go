@@ -255,9 +255,13 @@ func TestWhatCannotBeNarrowedIsRefused(t *testing.T) {
 	w := protocoltest.Start(t, control())
 	w.Oblige(access.Obligations{Filters: own})
 	for _, r := range []protocoltest.Request{
-		{Method: "DELETE", Path: "/indexes/docs"}, {Method: "PATCH", Path: "/indexes/docs", Body: `{}`}, {Method: "POST", Path: "/indexes/docs/backups", Body: `{}`},
-		{Method: "POST", Path: "/collections", Body: `{"name":"c","source":"docs"}`}, {Method: "POST", Path: "/backups/b1/create-index", Body: `{"name":"mine"}`},
-		{Method: "POST", Path: "/indexes", Body: `{"name":"mine","spec":{"pod":{"source_collection":"c"}}}`}, {Method: "DELETE", Path: "/collections/c"},
+		{Method: "DELETE", Path: "/indexes/docs"},
+		{Method: "PATCH", Path: "/indexes/docs", Body: `{}`},
+		{Method: "POST", Path: "/indexes/docs/backups", Body: `{}`},
+		{Method: "POST", Path: "/collections", Body: `{"name":"c","source":"docs"}`},
+		{Method: "POST", Path: "/backups/b1/create-index", Body: `{"name":"mine"}`},
+		{Method: "POST", Path: "/indexes", Body: `{"name":"mine","spec":{"pod":{"source_collection":"c"}}}`},
+		{Method: "DELETE", Path: "/collections/c"},
 	} {
 		if a := w.Do(t.Context(), r); a.Header.Get("X-Vecgate-Code") != string(access.CodeObligation) {
 			t.Errorf("%s %s: %v", r.Method, r.Path, a)

@@ -21,7 +21,7 @@ func (c *rpc) query(m *pb.QueryRequest) error {
 	if usual.filter, err = filterOf(m.GetFilter()); err != nil {
 		return err
 	}
-	batch := m.GetQueries() //nolint:staticcheck // deprecated, and served
+	batch := m.GetQueries()
 	if len(batch) > 0 {
 		if len(batch) > 100 || len(m.GetVector()) > 0 || m.GetSparseVector() != nil || usual.id != "" {
 			return unclear("it has more than 100 queries, or both queries and a query of its own")

@@ -196,14 +196,14 @@ func (x *Index) query(r *pb.QueryRequest) (proto.Message, error) {
 		})
 		return all[:min(len(all), int(k))], nil
 	}
-	for _, q := range r.GetQueries() { //nolint:staticcheck // deprecated, and served
+	for _, q := range r.GetQueries() {
 		matches, err := one(cmp.Or(q.GetNamespace(), r.GetNamespace()), q.GetValues(), q.GetSparseValues(), cmp.Or(q.GetTopK(), r.GetTopK()), or(q.GetFilter(), r.GetFilter()))
 		if err != nil {
 			return nil, err
 		}
-		out.Results = append(out.Results, &pb.SingleQueryResults{Matches: matches, Namespace: q.GetNamespace()}) //nolint:staticcheck // deprecated, and served
+		out.Results = append(out.Results, &pb.SingleQueryResults{Matches: matches, Namespace: q.GetNamespace()})
 	}
-	if len(r.GetQueries()) > 0 { //nolint:staticcheck // deprecated, and served
+	if len(r.GetQueries()) > 0 {
 		return proto.CloneOf(out), nil
 	}
 	values, sparse := r.GetVector(), r.GetSparseVector()
