@@ -100,6 +100,30 @@ func TestAHeldUpsertRunsOnceItIsReleased(t *testing.T) {
 	}
 }
 
+func TestTenantsOfTheStandInAreKeptApart(t *testing.T) {
+	s := start(t, policy+`
+  - name: own-tenant
+    on: ["prod-docs/docs/*"]
+    filter: {field: tenant, values: [acme]}
+`)
+	one := s.clients["now, REST"]
+	s.day(t, one, s.direct, key, "prepare")
+	for name, c := range s.clients {
+		seen := strings.Join(s.day(t, c, s.through, s.As(t, "tess"), "tenant"), "\n")
+		for _, good := range []string{`["mine", 1]`, `must have in its field tenant`, `is not yours`, `["delete mine", null]`} {
+			if !strings.Contains(seen, good) {
+				t.Errorf("%s: Tess does not see %q:\n%s", name, good, seen)
+			}
+		}
+		if strings.Contains(seen, "person") {
+			t.Errorf("%s: Tess sees another's:\n%s", name, seen)
+		}
+	}
+	if n := len(s.pinecone.Index("docs").Records("people")); n != 20 {
+		t.Errorf("afterwards there are %d", n)
+	}
+}
+
 func TestSomebodyWithoutATokenGetsNowhere(t *testing.T) {
 	s := start(t, policy)
 	s.day(t, s.clients["now, REST"], s.direct, key, "prepare")
