@@ -165,12 +165,12 @@ func TestNoPackageIsADrawerForOddments(t *testing.T) {
 func TestNothingRegistersItself(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, f := range p.GoFiles {
-			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, f), nil, parser.ParseComments)
+			if strings.HasSuffix(f, ".pb.go") {
+				continue // generated: it registers its message types
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, f), nil, 0)
 			if err != nil {
 				t.Fatal(err)
-			}
-			if ast.IsGenerated(file) {
-				continue // protoc's code makes its types known to the protobuf library, which has no other way
 			}
 			for _, d := range file.Decls {
 				if fn, ok := d.(*ast.FuncDecl); ok && fn.Name.Name == "init" && fn.Recv == nil {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -105,7 +106,8 @@ func Look(t Target) func(ctx context.Context, c vault.Credential, path string) (
 func (t *target) lookup(ctx context.Context, c vault.Credential, method, path string, document []byte) (int, jsonstream.Value, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialing)
 	defer cancel()
-	r, err := t.request(ctx, method, path, "", document)
+	path, query, _ := strings.Cut(path, "?")
+	r, err := t.request(ctx, method, path, query, document)
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}
