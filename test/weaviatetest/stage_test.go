@@ -61,13 +61,16 @@ type server struct {
 	dir             string
 }
 
-var running = sync.OnceValues(open)
+var (
+	running = sync.OnceValues(open)
+	opened  *server // once the process has been started; read when the tests have ended
+)
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if s, err := running(); err == nil {
-		s.process.Stop()
-		_ = os.RemoveAll(s.dir)
+	if opened != nil {
+		opened.process.Stop()
+		_ = os.RemoveAll(opened.dir)
 	}
 	os.Exit(code)
 }
@@ -112,6 +115,7 @@ func open() (s *server, err error) {
 	if s.process, err = stage.Run(s.dir, environ, program, "--scheme", "http", "--host", "127.0.0.1", "--port", fmt.Sprint(s.http)); err != nil {
 		return nil, err
 	}
+	opened = s
 	return s, s.process.Ready(ctx, fmt.Sprintf("http://127.0.0.1:%d/v1/.well-known/ready", s.http))
 }
 
