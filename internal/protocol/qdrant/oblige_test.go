@@ -131,7 +131,7 @@ func TestEveryPartOfAnAnswerIsMasked(t *testing.T) {
 		{"POST", "/points", `{"ids":[1]}`, `{"result":[` + unscored + `],"status":"ok","time":0.1}`},
 		{
 			"POST", "/points/query/groups", `{"query":[1],"group_by":"team","with_lookup":"customers"}`,
-			`{"result":{"groups":[{"id":"[redacted]","hits":[` + point + `],"lookup":` + unscored + `}]},"status":"ok","time":0.1}`,
+			`{"result":{"groups":[{"id":"[redacted]","hits":[` + point + `],"lookup":` + ordered(unscored) + `}]},"status":"ok","time":0.1}`,
 		},
 		{"POST", "/facet", `{"key":"team"}`, `{"result":{"hits":[{"value":"[redacted]","count":3}]},"status":"ok","time":0.1}`},
 		{"POST", "/points/search/matrix/pairs", `{}`, `{"result":{"pairs":[{"a":1,"b":2,"score":0.99}]},"status":"ok","time":0.1}`},

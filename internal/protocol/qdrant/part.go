@@ -63,12 +63,12 @@ const (
 
 // lookup is another collection out of which the answer is made.
 type lookup struct {
-	name  string
-	at    access.Resource
-	alias string
-	vector string   // that is read
-	ids    []string // of the points whose vectors are read
-	show   *show    // what is shown of its points; nil when their vectors are compared with only
+	name   string
+	at     access.Resource
+	alias  string
+	vector string                            // that is read
+	ids    []string                          // of the points whose vectors are read
+	show   *show                             // what is shown of its points; nil when their vectors are compared with only
 	edit   func(keep func(name string) bool) // as edits.vectors
 }
 

@@ -108,6 +108,7 @@ func (c *concealer) groups(r *pb.GroupsResult) {
 			if found := g.GetLookup(); l.show != nil && found != nil {
 				c.payload(l.at, found.GetPayload(), "")
 				found.Vectors = c.vectors(l.at, found.GetVectors())
+				found.OrderValue = nil // it was looked up by its id
 			}
 		}
 	}

@@ -68,7 +68,9 @@ var rpcs = []rpcEntry{
 
 	{method(pb.Points_Upsert_FullMethodName, &pb.UpsertPoints{}, &pb.PointsOperationResponse{}, access.Upsert), alone(access.Upsert, func(p *part, m *pb.UpsertPoints) error { return p.rpcUpsert(m.GetPoints(), &m.UpdateFilter) })},
 	{told(method(pb.Points_Delete_FullMethodName, &pb.DeletePoints{}, &pb.PointsOperationResponse{}, access.Delete, access.DeleteByFilter, access.DeleteAll), bySelector), alone(access.Delete, func(p *part, m *pb.DeletePoints) error { return p.rpcDelete(&m.Points) })},
-	{method(pb.Points_UpdateVectors_FullMethodName, &pb.UpdatePointVectors{}, &pb.PointsOperationResponse{}, access.UpdateVectors), alone(access.UpdateVectors, func(p *part, m *pb.UpdatePointVectors) error { return p.rpcUpdateVectors(m.GetPoints(), &m.UpdateFilter) })},
+	{method(pb.Points_UpdateVectors_FullMethodName, &pb.UpdatePointVectors{}, &pb.PointsOperationResponse{}, access.UpdateVectors), alone(access.UpdateVectors, func(p *part, m *pb.UpdatePointVectors) error {
+		return p.rpcUpdateVectors(m.GetPoints(), &m.UpdateFilter)
+	})},
 	{method(pb.Points_DeleteVectors_FullMethodName, &pb.DeletePointVectors{}, &pb.PointsOperationResponse{}, access.UpdateVectors), alone(access.UpdateVectors, func(p *part, m *pb.DeletePointVectors) error { return p.rpcSelects(&m.PointsSelector) })},
 	{method(pb.Points_SetPayload_FullMethodName, &pb.SetPayloadPoints{}, &pb.PointsOperationResponse{}, access.Update), alone(access.Update, func(p *part, m *pb.SetPayloadPoints) error {
 		return p.rpcSetPayload(m.GetPayload(), m.Key, &m.PointsSelector, false)
@@ -76,7 +78,9 @@ var rpcs = []rpcEntry{
 	{method(pb.Points_OverwritePayload_FullMethodName, &pb.SetPayloadPoints{}, &pb.PointsOperationResponse{}, access.Update), alone(access.Update, func(p *part, m *pb.SetPayloadPoints) error {
 		return p.rpcSetPayload(m.GetPayload(), m.Key, &m.PointsSelector, true)
 	})},
-	{method(pb.Points_DeletePayload_FullMethodName, &pb.DeletePayloadPoints{}, &pb.PointsOperationResponse{}, access.Update), alone(access.Update, func(p *part, m *pb.DeletePayloadPoints) error { return p.rpcDeletePayload(m.GetKeys(), &m.PointsSelector) })},
+	{method(pb.Points_DeletePayload_FullMethodName, &pb.DeletePayloadPoints{}, &pb.PointsOperationResponse{}, access.Update), alone(access.Update, func(p *part, m *pb.DeletePayloadPoints) error {
+		return p.rpcDeletePayload(m.GetKeys(), &m.PointsSelector)
+	})},
 	{method(pb.Points_ClearPayload_FullMethodName, &pb.ClearPayloadPoints{}, &pb.PointsOperationResponse{}, access.Update), alone(access.Update, func(p *part, m *pb.ClearPayloadPoints) error { return p.rpcClearPayload(&m.Points) })},
 	{
 		told(method(pb.Points_UpdateBatch_FullMethodName, &pb.UpdateBatchPoints{}, &pb.UpdateBatchResponse{}, access.Upsert, access.Update, access.UpdateVectors, access.Delete, access.DeleteByFilter, access.DeleteAll), "each of its operations by itself"),

@@ -98,7 +98,7 @@ func groups(parts []*part, p *access.Protection) *jsonstream.Node {
 	fields := map[string]*jsonstream.Node{"hits": items(pointNode(parts, p)), "id": {Treatment: parts[0].used(p, asGroup)}}
 	for _, l := range parts[0].lookups {
 		if l.show != nil {
-			fields["lookup"] = &jsonstream.Node{Fields: map[string]*jsonstream.Node{"payload": payloadNode(p, l.at, ""), "vector": vectorNode(p, l.at)}}
+			fields["lookup"] = &jsonstream.Node{Fields: map[string]*jsonstream.Node{"payload": payloadNode(p, l.at, ""), "vector": vectorNode(p, l.at), "order_value": {Treatment: access.Treatment{Mask: access.MaskNull}}}}
 		}
 	}
 	return result(under("groups", items(&jsonstream.Node{Fields: fields})))
