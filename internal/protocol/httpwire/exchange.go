@@ -167,7 +167,7 @@ func (x *exchange) Reply(_ context.Context, tape gate.Tape) (access.Outcome, err
 	case x.obliged.Mask != nil:
 		outcome.Rows, err = x.masked(out)
 	default:
-		_, err = io.Copy(out, x.resp.Body)
+		err = carry(out, x.resp.Body)
 	}
 	if err == nil {
 		err = out.end()
@@ -195,7 +195,7 @@ func (x *exchange) masked(out *outlet) (int64, error) {
 
 func (x *exchange) mask(out *outlet, answer io.Reader) (int64, error) {
 	m := jsonstream.NewMasker(out, x.obliged.Mask, x.hider)
-	_, err := io.Copy(&counted{m, x.obliged.Rows}, answer)
+	err := carry(&counted{m, x.obliged.Rows}, answer)
 	if err == nil {
 		err = m.Close()
 	}

@@ -32,7 +32,7 @@ func transport(t Target) *http.Transport {
 		DialContext:     (&net.Dialer{Timeout: dialing}).DialContext,
 		TLSClientConfig: t.TLS, TLSHandshakeTimeout: dialing, ForceAttemptHTTP2: t.TLS != nil,
 		DisableCompression: true, ResponseHeaderTimeout: answering, IdleConnTimeout: 90 * time.Second,
-		MaxIdleConnsPerHost: 64, MaxResponseHeaderBytes: 64 << 10, ExpectContinueTimeout: time.Second,
+		MaxIdleConnsPerHost: 64, WriteBufferSize: piece, ReadBufferSize: piece, MaxResponseHeaderBytes: 64 << 10, ExpectContinueTimeout: time.Second,
 	}
 	return tr
 }
