@@ -11,7 +11,7 @@ type Target struct {
 	// Name by which clients and policies know the database.
 	Name string `yaml:"name" required:"true" restart:"true"`
 	// Engine that runs there.
-	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma" restart:"true"`
+	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma|qdrant" restart:"true"`
 	// Address of the database: host:port, or /directory:port for a Unix socket of PostgreSQL.
 	Address string `yaml:"address" required:"true" restart:"true"`
 	// Database is the name of the database there, for postgres; the target's name when left out.

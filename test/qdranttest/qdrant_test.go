@@ -1,0 +1,106 @@
+package qdranttest
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+func TestANormalDayOverRESTLooksTheSameThroughTheGatewayBeforeAStandIn(t *testing.T) {
+	s := start(t)
+	for _, x := range []struct {
+		name string
+		run  func(*testing.T, door, string) []string
+		what string
+		most int
+	}{{"python", s.day, "everything", 20}, {"javascript", s.js, "everything", 12}, {"langchain", s.day, "langchain", 6}} {
+		direct := x.run(t, s.direct(false), x.what)
+		through := x.run(t, s.through(t, "tess", false), x.what)
+		if d := gocmp.Diff(numbered(direct), numbered(through)); d != "" {
+			t.Errorf("what Tess sees in %s through the gateway differs (-direct +gateway):\n%s", x.name, d)
+		}
+		if len(direct) < x.most {
+			t.Errorf("the day in %s ended early: %q", x.name, direct)
+		}
+	}
+}
+
+var operation = regexp.MustCompile(`"operation_id": ?\d+|"time\\*":[0-9.e-]+`)
+
+// numbered is lines without what the server counts.
+func numbered(lines []string) []string {
+	for i := range lines {
+		lines[i] = operation.ReplaceAllString(lines[i], "N")
+	}
+	return lines
+}
+
+func TestPersonalDataAndVectorsAreHiddenFromAScientistBeforeAStandIn(t *testing.T) {
+	s := start(t)
+	s.day(t, s.direct(false), "fill")
+	for _, seen := range []string{strings.Join(s.day(t, s.through(t, "sam", false), "look"), "\n"), strings.Join(s.js(t, s.through(t, "sam", false), "look"), "\n")} {
+		seen = strings.ReplaceAll(strings.ReplaceAll(seen, `": `, `":`), `\"`, `"`)
+		for _, bad := range []string{"person3@", "+473", "0.999", secret} {
+			if strings.Contains(seen, bad) {
+				t.Errorf("Sam sees %q:\n%s", bad, seen)
+			}
+		}
+		for _, good := range []string{
+			`"email":"[redacted]"`, `"phone":"[redacted]"`, `"n":3`, `"vector":null`, `"score":1`, "field email of docs/default/customers is hidden", "403", "drops-are-denied",
+		} {
+			if !strings.Contains(seen, good) {
+				t.Errorf("Sam does not see %q:\n%s", good, seen)
+			}
+		}
+	}
+	if got := s.day(t, s.direct(false), "count"); got[0] != `["count", 20]` {
+		t.Errorf("afterwards there are %v", got)
+	}
+}
+
+func TestAHeldUpsertRunsOnceItIsReleasedBeforeAStandIn(t *testing.T) {
+	s := start(t)
+	s.day(t, s.direct(false), "fill")
+	sam, arno := s.through(t, "sam", false), s.As(t, "arno")
+	done := make(chan []string, 1)
+	go func() { done <- s.day(t, sam, "upsert") }()
+	id, err := s.First(t.Context(), arno, "/api/v1/requests?state=open")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.day(t, s.direct(false), "count"); got[0] != `["count", 20]` {
+		t.Errorf("before it was released there are %v", got)
+	}
+	if err := s.Approve(t.Context(), arno, id); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-done; got[0] != `["upsert", "completed"]` {
+		t.Errorf("Sam sees %v", got)
+	}
+	if got := s.day(t, s.direct(false), "count"); got[0] != `["count", 21]` {
+		t.Errorf("afterwards there are %v", got)
+	}
+	aud := s.As(t, "aud")
+	session, err := s.First(t.Context(), aud, "/api/v1/sessions?live=1&target=docs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if replay, err := s.Call(t.Context(), aud, http.MethodGet, "/api/v1/sessions/"+session+"/replay", ""); err != nil || len(replay) == 0 {
+		t.Errorf("the auditor sees %v, %v", replay, err)
+	}
+}
+
+func TestSomebodyWithoutATokenGetsNowhereBeforeAStandIn(t *testing.T) {
+	s := start(t)
+	s.day(t, s.direct(false), "fill")
+	for _, token := range []string{"", "wrong", secret} {
+		d := s.through(t, "sam", false)
+		d.token = token
+		if got := s.day(t, d, "count"); !strings.Contains(got[0], "401") || !strings.Contains(got[0], "token") {
+			t.Errorf("with the token %q: %s", token, got)
+		}
+	}
+}
