@@ -144,6 +144,9 @@ func (c *rpc) points(read readingRPC) error {
 	}
 	gravest(c.out.Accesses)
 	c.out.Oblige = func(o *access.Obligations) (*grpcwire.Obliged, error) {
+		if o.Protection.Empty() && o.Rows == 0 && o.TopK == 0 && len(o.Filters) == 0 {
+			return &grpcwire.Obliged{Filtered: true}, nil
+		}
 		m := proto.Clone(c.Message)
 		parts, err := c.parts(m, read)
 		if err != nil {
@@ -153,8 +156,10 @@ func (c *rpc) points(read readingRPC) error {
 		if err != nil {
 			return nil, err
 		}
-		hider := &concealer{parts: parts, protection: o.Protection}
-		obliged := &grpcwire.Obliged{Message: m, Filtered: true, Mask: hider.mask, Rows: o.Rows, Mute: !o.Protection.Empty() || len(o.Filters) > 0}
+		obliged := &grpcwire.Obliged{Message: m, Filtered: true, Rows: o.Rows, Mute: !o.Protection.Empty() || len(o.Filters) > 0}
+		if !o.Protection.Empty() || o.Rows > 0 {
+			obliged.Mask = (&concealer{parts: parts, protection: o.Protection}).mask
+		}
 		if len(checks) > 0 {
 			obliged.Check = func(ctx context.Context) error {
 				for _, check := range checks {

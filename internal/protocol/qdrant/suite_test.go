@@ -1,6 +1,7 @@
 package qdrant
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -8,7 +9,11 @@ import (
 	"testing"
 	"time"
 
+	pb "github.com/qdrant/go-client/qdrant"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
 	"github.com/vecgate/vecgate/internal/protocol/protocoltest"
 )
@@ -88,3 +93,39 @@ func suite() *protocoltest.Suite {
 }
 
 func TestQdrantsRESTPassesTheSuite(t *testing.T) { protocoltest.Run(t, suite()) }
+
+func canaries(n int) *pb.ScrollResponse {
+	r := &pb.ScrollResponse{}
+	for range n {
+		r.Result = append(r.Result, &pb.RetrievedPoint{
+			Id: num(1), Payload: pb.NewValueMap(map[string]any{"email": protocoltest.Canary, "n": strings.Repeat("v", 80), "meta": map[string]any{"phone": protocoltest.Canary}}),
+		})
+	}
+	return r
+}
+
+func rpcSuite() *protocoltest.GRPCSuite {
+	return &protocoltest.GRPCSuite{
+		New: func() grpcwire.Dialect { return NewGRPC(time.Now) },
+		Upstream: func(_ context.Context, method string, _ proto.Message) (proto.Message, error) {
+			switch method {
+			case pb.Points_Scroll_FullMethodName:
+				return canaries(1), nil
+			case pb.Collections_ListAliases_FullMethodName:
+				return &pb.ListAliasesResponse{Aliases: []*pb.AliasDescription{{AliasName: "prod", CollectionName: "customers"}}}, nil
+			}
+			return &pb.PointsOperationResponse{Result: &pb.UpdateResult{Status: pb.UpdateStatus_Completed}}, nil
+		},
+		Protection: protection,
+		Read: protocoltest.GRPCRequest{Method: pb.Points_Scroll_FullMethodName, Message: &pb.ScrollPoints{
+			CollectionName: "customers", Limit: ptr(uint32(5)), WithVectors: pb.NewWithVectors(true), Filter: &pb.Filter{Must: []*pb.Condition{pb.NewMatchInt("n", 1)}},
+		}},
+		Write: protocoltest.GRPCRequest{Method: pb.Points_Upsert_FullMethodName, Message: &pb.UpsertPoints{
+			CollectionName: "customers", Points: []*pb.PointStruct{{Id: num(1), Vectors: pb.NewVectors(1, 2), Payload: pb.NewValueMap(map[string]any{"email": "a@b"})}},
+		}},
+		Unfulfillable: protocoltest.GRPCRequest{Method: pb.Points_Scroll_FullMethodName, Message: &pb.ScrollPoints{CollectionName: "customers", Filter: &pb.Filter{Should: byEmail.Must}}},
+		Large:         func(n int) proto.Message { return canaries(1 + n/200) },
+	}
+}
+
+func TestQdrantsGRPCPassesTheSuite(t *testing.T) { protocoltest.RunGRPC(t, rpcSuite()) }
