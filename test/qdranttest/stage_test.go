@@ -67,8 +67,8 @@ func start(t *testing.T) *set {
 	}
 	t.Cleanup(s.engine.Close)
 	s.Stage = stage.Start(t, stage.Options{
-		Listeners: []stage.Listener{{Name: "rest", Protocol: "http"}},
-		Targets:   []stage.Target{{Name: "docs", Engine: "qdrant", Address: s.engine.REST, More: "credential: {password: '${env:QDRANT_KEY}', header: api-key}"}},
+		Listeners: []stage.Listener{{Name: "rest", Protocol: "http"}, {Name: "grpc", Protocol: "grpc"}},
+		Targets:   []stage.Target{{Name: "docs", Engine: "qdrant", Address: s.engine.REST, More: `grpc_address: "` + s.engine.GRPC + `", ` + "credential: {password: '${env:QDRANT_KEY}', header: api-key}"}},
 		Environ:   []string{"QDRANT_KEY=" + secret},
 		Policy:    policyText,
 	})
