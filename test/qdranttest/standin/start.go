@@ -19,7 +19,8 @@ import (
 
 // Server is a stand-in that runs on loopback.
 type Server struct {
-	REST, GRPC string // host:port
+	REST, GRPC string       // host:port
+	Handler    http.Handler // of REST
 	http       *http.Server
 	grpc       *grpc.Server
 	ended      chan struct{}
@@ -43,7 +44,8 @@ func Start(key string) (*Server, error) {
 		}
 		listeners = append(listeners, l)
 	}
-	s.http = &http.Server{Handler: rest{service{store: st}, collections{store: st}, key}.mux(), ReadHeaderTimeout: 10 * time.Second}
+	s.Handler = rest{service{store: st}, collections{store: st}, key}.mux()
+	s.http = &http.Server{Handler: s.Handler, ReadHeaderTimeout: 10 * time.Second}
 	s.grpc = grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, m any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		md, _ := metadata.FromIncomingContext(ctx)
 		given := append(md.Get("api-key"), md.Get("authorization")...)
