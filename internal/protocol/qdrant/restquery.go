@@ -33,10 +33,21 @@ func closed(t *tree, members string) error {
 	if !t.only(strings.Fields(members)...) {
 		return unclear("its document has a member that the operation does not have, or is not an object")
 	}
+	if err := parameters(t); err != nil {
+		return err
+	}
 	for from, to := range map[string]string{"top": "limit", "with_vectors": "with_vector", "vectors": "vector"} {
 		if !t.rename(from, to) {
 			return unclear("its document says " + to + " by two names")
 		}
+	}
+	return nil
+}
+
+// parameters refuses parameters of a search that are not known: newer ones have filters of their own.
+func parameters(t *tree) error {
+	if m := t.get("params"); m != nil && !m.only("hnsw_ef", "exact", "quantization", "indexed_only", "acorn") {
+		return unclear("its params have a member that is not known")
 	}
 	return nil
 }
@@ -271,7 +282,7 @@ func (p *part) input(t *tree, from *lookup) error {
 // inferred says whether an object is a text, an image or an object of which the server makes a vector, with a model that
 // it may have to ask elsewhere.
 func inferred(t *tree) bool {
-	return t.get("text") != nil && t.only("text", "model", "options") ||
+	return t.get("text").kind() == jsonstream.Text && t.only("text", "model", "options") ||
 		t.get("image") != nil && t.only("image", "model", "options") || t.get("object") != nil && t.only("object", "model", "options")
 }
 
