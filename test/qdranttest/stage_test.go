@@ -125,3 +125,8 @@ func (s *set) run(t *testing.T, argv ...string) []string {
 	}
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }
+
+func (s *set) jsRPC(t *testing.T, d door, what string) []string {
+	t.Helper()
+	return s.run(t, "node", filepath.Join(world.Root(), "test/qdranttest/grpc.js"), "http://"+d.grpc, d.token, what)
+}
