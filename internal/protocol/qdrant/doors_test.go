@@ -209,7 +209,9 @@ var pairs = []struct {
 		"POST", at + "/points/batch", `{"operations":[{"upsert":{"points":[{"id":1,"vector":[1],"payload":{"tenant":{"id":"a"}}}]}},{"delete":{"filter":{}}},{"clear_payload":{"points":[2]}},{"set_payload":{"payload":{"n":1},"points":[3]}}]}`,
 		"Points/UpdateBatch", &pb.UpdateBatchPoints{CollectionName: "customers", Operations: []*pb.PointsUpdateOperation{
 			{Operation: &pb.PointsUpdateOperation_Upsert{Upsert: &pb.PointsUpdateOperation_PointStructList{Points: []*pb.PointStruct{{Id: num(1), Payload: pb.NewValueMap(map[string]any{"tenant": map[string]any{"id": "a"}})}}}}},
+			//lint:ignore SA1019 a client may still say it in the old way
 			{Operation: &pb.PointsUpdateOperation_DeleteDeprecated{DeleteDeprecated: pb.NewPointsSelectorFilter(&pb.Filter{})}},
+			//lint:ignore SA1019 a client may still say it in the old way
 			{Operation: &pb.PointsUpdateOperation_ClearPayloadDeprecated{ClearPayloadDeprecated: pb.NewPointsSelector(num(2))}},
 			{Operation: &pb.PointsUpdateOperation_SetPayload_{SetPayload: &pb.PointsUpdateOperation_SetPayload{Payload: pb.NewValueMap(map[string]any{"n": 1}), PointsSelector: pb.NewPointsSelector(num(3))}}},
 		}},
@@ -346,6 +348,7 @@ func TestEveryPartOfAMessageIsMasked(t *testing.T) {
 		})
 	}
 	vectors := func() *pb.VectorsOutput {
+		//lint:ignore SA1019 a client may still say it in the old way
 		return &pb.VectorsOutput{VectorsOptions: &pb.VectorsOutput_Vector{Vector: &pb.VectorOutput{Data: []float32{666}}}}
 	}
 	scored := func() []*pb.ScoredPoint {

@@ -331,6 +331,7 @@ func (p *part) rpcOperation(m *pb.PointsUpdateOperation) error {
 	case *pb.PointsUpdateOperation_DeletePoints_:
 		return p.rpcDelete(&o.DeletePoints.Points)
 	case *pb.PointsUpdateOperation_DeleteDeprecated:
+		//lint:ignore SA1019 a client may still say it in the old way
 		return p.rpcDelete(&o.DeleteDeprecated)
 	case *pb.PointsUpdateOperation_SetPayload_:
 		p.action = access.Update
@@ -346,6 +347,7 @@ func (p *part) rpcOperation(m *pb.PointsUpdateOperation) error {
 		return p.rpcClearPayload(&o.ClearPayload.Points)
 	case *pb.PointsUpdateOperation_ClearPayloadDeprecated:
 		p.action = access.Update
+		//lint:ignore SA1019 a client may still say it in the old way
 		return p.rpcClearPayload(&o.ClearPayloadDeprecated)
 	case *pb.PointsUpdateOperation_UpdateVectors_:
 		p.action = access.UpdateVectors

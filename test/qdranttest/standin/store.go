@@ -123,8 +123,10 @@ func dense(v *pb.Vectors) map[string][]float32 {
 		switch {
 		case v.GetDense() != nil:
 			all[name] = v.GetDense().GetData()
-		case len(v.GetData()) > 0: //nolint:staticcheck // older clients send it
-			all[name] = v.GetData() //nolint:staticcheck // older clients send it
+		//lint:ignore SA1019 older clients say it so
+		case len(v.GetData()) > 0:
+			//lint:ignore SA1019 older clients say it so
+			all[name] = v.GetData()
 		}
 	}
 	if v.GetVector() != nil {
@@ -223,7 +225,8 @@ func vectors(p *pb.PointStruct, w *pb.WithVectorsSelector) *pb.VectorsOutput {
 		return nil
 	}
 	output := func(v []float32) *pb.VectorOutput {
-		return &pb.VectorOutput{Vector: &pb.VectorOutput_Dense{Dense: &pb.DenseVector{Data: v}}, Data: v} //nolint:staticcheck // older clients read it
+		//lint:ignore SA1019 older clients say it so
+		return &pb.VectorOutput{Vector: &pb.VectorOutput_Dense{Dense: &pb.DenseVector{Data: v}}, Data: v}
 	}
 	all := dense(p.GetVectors())
 	if v, ok := all[""]; ok {
