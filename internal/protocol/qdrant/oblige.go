@@ -141,9 +141,16 @@ func (p *part) compares(pr *access.Protection) error {
 			round()
 		}
 	}
+	// Distances from hidden vectors to those of another collection, which may be anybody's own, would tell all of them.
 	for _, l := range p.lookups {
-		if t := treatVector(pr, l.at, l.vector); l.show == nil && t.Mask != access.MaskNone && (t.Predicates == "deny" || t.Predicates == "equality") {
-			return hiddenVectors(t, l.at, "nothing may be searched with them")
+		if l.show != nil {
+			continue
+		}
+		for _, name := range append([]string{l.vector}, p.searched...) {
+			t := treatVector(pr, l.at, name)
+			if t.Mask != access.MaskNone && (t.Predicates == "deny" || t.Predicates == "equality" || t.Distance != "allow") {
+				return hiddenVectors(t, l.at, "nothing may be searched with them")
+			}
 		}
 	}
 	return nil

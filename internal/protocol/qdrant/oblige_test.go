@@ -40,6 +40,8 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{"POST", "/points/query", `{"query":[1]}`, vectors(access.Treatment{Distance: "deny"}), "cannot-be-obliged"},
 		{"POST", "/points/query", `{"query":[1],"score_threshold":0.98765}`, vectors(access.Treatment{Distance: "allow"}), `{"query":[1],"score_threshold":0.98765,"limit":10}`},
 		{"POST", "/points/query", `{"query":3,"lookup_from":{"collection":"other"}}`, vectors(access.Treatment{Predicates: "deny"}), "cannot-be-obliged"},
+		{"POST", "/points/query", `{"query":3,"lookup_from":{"collection":"other"}}`, vectors(access.Treatment{}), "cannot-be-obliged"},
+		{"POST", "/points/query", `{"query":3,"lookup_from":{"collection":"other"}}`, vectors(access.Treatment{Distance: "allow"}), `{"query":3,"lookup_from":{"collection":"other"},"limit":10}`},
 		// Hidden fields are no oracles.
 		{"POST", "/points/scroll", `{"filter":{"must":[{"key":"city","match":{"value":"Oslo"}}]}}`, hidden, `{"filter":{"must":[{"key":"city","match":{"value":"Oslo"}}]},"limit":10}`},
 		{"POST", "/points/scroll", `{"filter":{"should":[{"key":"city","match":{"value":"Oslo"}}]}}`, hidden, "cannot-be-obliged"},
@@ -66,6 +68,8 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{"POST", "/points/query", `{"query":[1]}`, access.Obligations{TopK: 10}, `{"query":[1],"limit":10}`},
 		{"POST", "/points/query/batch", `{"searches":[{"query":[1],"limit":3},{"query":[1],"limit":3}]}`, access.Obligations{Rows: 5}, "limit"},
 		{"POST", "/points/query/groups", `{"query":[1],"group_by":"n","limit":3,"group_size":3}`, access.Obligations{Rows: 8}, "limit"},
+		{"POST", "/points/query/groups", `{"query":[1],"group_by":"n","limit":4294967296,"group_size":4294967296}`, access.Obligations{Rows: 8}, "limit"},
+		{"POST", "/points/search/matrix/pairs", `{"sample":4294967296,"limit":4294967296}`, access.Obligations{Rows: 8}, "limit"},
 		{"POST", "/points/scroll", `{}`, access.Obligations{Rows: 9}, "limit"},
 		{"POST", "/points", `{"ids":[1,2]}`, access.Obligations{Rows: 1}, "limit"},
 		// Filters reach every way to points.

@@ -96,7 +96,17 @@ func (p *part) rows() int64 {
 	if p.limit == access.Unbounded {
 		return access.Unbounded
 	}
-	return p.limit * max(p.group, 1)
+	return times(p.limit, max(p.group, 1))
+}
+
+// most is more than any answer holds; sums of as many as a batch may have still fit.
+const most = 1 << 44
+
+func times(a, b int64) int64 {
+	if a > 0 && b > most/a {
+		return most
+	}
+	return a * b
 }
 
 // names are the collections that the part is about.

@@ -187,6 +187,9 @@ func (c *call) points(read reading, answer shape) error {
 
 func (c *call) parts(t *tree, read reading) ([]*part, error) {
 	parts, err := read(t)
+	if err == nil && t.full() {
+		err = unclear("its document has too many parts")
+	}
 	if err != nil {
 		return nil, err
 	}

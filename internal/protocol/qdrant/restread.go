@@ -12,6 +12,9 @@ func (p *part) search(t *tree, members string, body func(*part, *tree) error) er
 		return err
 	}
 	grouped := t.get("group_by") != nil
+	if grouped && t.get("offset") != nil {
+		return unclear("groups have no offset")
+	}
 	if err := p.limits(t, usualLimit, !grouped); err != nil {
 		return err
 	}

@@ -152,6 +152,9 @@ func readDropIndex(c *call) error {
 
 // readRecover reads what puts other points in the place of a collection's.
 func readRecover(c *call) error {
+	if c.Route.Body && !grow(c.Body).only("location", "priority", "checksum") {
+		return unclear("its document has a member other than location, priority and checksum; a key would be written down with it")
+	}
 	at := c.collection
 	c.does(access.SnapshotRestore, at, access.Attributes{Egress: true, Points: access.Unbounded})
 	c.out.Done = c.dialect.names.forget
@@ -168,7 +171,7 @@ func readAliases(c *call) error {
 	if !t.only("actions") || actions.kind() != jsonstream.Array {
 		return unclear("its document is not a list of actions")
 	}
-	if len(actions.items()) > mostParts {
+	if len(actions.items()) > mostParts || t.full() {
 		return unclear("its batch is too long")
 	}
 	for i, item := range actions.items() {

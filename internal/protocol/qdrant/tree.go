@@ -13,14 +13,23 @@ type tree struct {
 	open  bool
 	names []string // of an object's members, in their order
 	parts []*tree  // its members, or a list's elements
+	room  *int     // how many more may be opened in the whole document
 }
+
+// mostOpened is how many members and elements of one document are looked into, which are not those of vectors and
+// payloads. It bounds what a document of many small parts takes in memory.
+const mostOpened = 200_000
 
 func grow(v jsonstream.Value) *tree {
 	if k := v.Kind(); k == jsonstream.None || k == jsonstream.Null {
 		return nil
 	}
-	return &tree{value: v}
+	room := mostOpened
+	return &tree{value: v, room: &room}
 }
+
+// full says that not all of the document could be looked into.
+func (t *tree) full() bool { return t != nil && *t.room < 0 }
 
 func (t *tree) kind() jsonstream.Kind {
 	if t == nil {
@@ -36,10 +45,16 @@ func (t *tree) look() *tree {
 	}
 	t.open = true
 	for name, member := range t.value.Members() {
-		t.names, t.parts = append(t.names, name), append(t.parts, &tree{value: member})
+		if *t.room--; *t.room < 0 {
+			return t
+		}
+		t.names, t.parts = append(t.names, name), append(t.parts, &tree{value: member, room: t.room})
 	}
 	for item := range t.value.Items() {
-		t.parts = append(t.parts, &tree{value: item})
+		if *t.room--; *t.room < 0 {
+			return t
+		}
+		t.parts = append(t.parts, &tree{value: item, room: t.room})
 	}
 	return t
 }
@@ -66,10 +81,10 @@ func (t *tree) items() []*tree {
 // set puts a member into an object, in the place of the one of that name.
 func (t *tree) set(name string, v jsonstream.Value) {
 	if i := slices.Index(t.look().names, name); i >= 0 {
-		t.parts[i] = &tree{value: v}
+		t.parts[i] = &tree{value: v, room: t.room}
 		return
 	}
-	t.names, t.parts = append(t.names, name), append(t.parts, &tree{value: v})
+	t.names, t.parts = append(t.names, name), append(t.parts, &tree{value: v, room: t.room})
 }
 
 // remove takes a member out of an object.
