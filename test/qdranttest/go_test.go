@@ -81,7 +81,7 @@ func TestANormalDayInGoLooksTheSameThroughTheGatewayBeforeAStandIn(t *testing.T)
 	}
 
 	// A held upsert, and a refused drop, of somebody else.
-	s.day(t, s.direct(false), "fill")
+	s.fill(t)
 	sam, arno := s.through(t, "sam", true), s.As(t, "arno")
 	host, port, _ := strings.Cut(sam.grpc, ":")
 	n, err := strconv.Atoi(port)

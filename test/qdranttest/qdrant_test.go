@@ -47,7 +47,7 @@ func numbered(lines []string) []string {
 
 func TestPersonalDataAndVectorsAreHiddenFromAScientistBeforeAStandIn(t *testing.T) {
 	s := start(t)
-	s.day(t, s.direct(false), "fill")
+	s.fill(t)
 	usual := []string{`"email":"[redacted]"`, `"phone":"[redacted]"`, `"n":3`, `"vector":null`, `"score":1`, "field email of docs/default/customers is hidden", "drops-are-denied"}
 	for name, x := range map[string]struct {
 		lines []string
@@ -70,14 +70,14 @@ func TestPersonalDataAndVectorsAreHiddenFromAScientistBeforeAStandIn(t *testing.
 			}
 		}
 	}
-	if got := s.day(t, s.direct(false), "count"); got[0] != `["count", 20]` {
-		t.Errorf("afterwards there are %v", got)
+	if n := s.count(t, "{}"); n != 20 {
+		t.Errorf("afterwards there are %d", n)
 	}
 }
 
 func TestAHeldUpsertRunsOnceItIsReleasedBeforeAStandIn(t *testing.T) {
 	s := start(t)
-	s.day(t, s.direct(false), "fill")
+	s.fill(t)
 	sam, arno := s.through(t, "sam", false), s.As(t, "arno")
 	done := make(chan []string, 1)
 	go func() { done <- s.day(t, sam, "upsert") }()
@@ -85,8 +85,8 @@ func TestAHeldUpsertRunsOnceItIsReleasedBeforeAStandIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.day(t, s.direct(false), "count"); got[0] != `["count", 20]` {
-		t.Errorf("before it was released there are %v", got)
+	if n := s.count(t, "{}"); n != 20 {
+		t.Errorf("before it was released there are %d", n)
 	}
 	if err := s.Approve(t.Context(), arno, id); err != nil {
 		t.Fatal(err)
@@ -94,8 +94,8 @@ func TestAHeldUpsertRunsOnceItIsReleasedBeforeAStandIn(t *testing.T) {
 	if got := <-done; got[0] != `["upsert", "completed"]` {
 		t.Errorf("Sam sees %v", got)
 	}
-	if got := s.day(t, s.direct(false), "count"); got[0] != `["count", 21]` {
-		t.Errorf("afterwards there are %v", got)
+	if n := s.count(t, "{}"); n != 21 {
+		t.Errorf("afterwards there are %d", n)
 	}
 	aud := s.As(t, "aud")
 	session, err := s.First(t.Context(), aud, "/api/v1/sessions?live=1&target=docs")
@@ -107,14 +107,36 @@ func TestAHeldUpsertRunsOnceItIsReleasedBeforeAStandIn(t *testing.T) {
 	}
 }
 
-func TestSomebodyWithoutATokenGetsNowhereBeforeAStandIn(t *testing.T) {
+func TestSomebodyWithATokenOfNobodyGetsNowhereBeforeAStandIn(t *testing.T) {
 	s := start(t)
-	s.day(t, s.direct(false), "fill")
-	for _, token := range []string{"", "wrong", secret} {
-		d := s.through(t, "sam", false)
-		d.token = token
-		if got := s.day(t, d, "count"); !strings.Contains(got[0], "401") || !strings.Contains(got[0], "token") {
-			t.Errorf("with the token %q: %s", token, got)
+	s.fill(t)
+	for _, grpc := range []bool{false, true} {
+		d := s.through(t, "sam", grpc)
+		d.token = secret // the database's own is none here
+		got := s.day(t, d, "count")
+		if !strings.Contains(got[0], "401") && !strings.Contains(got[0], "UNAUTHENTICATED") || !strings.Contains(got[0], "token") {
+			t.Errorf("gRPC %v: %s", grpc, got)
 		}
+	}
+}
+
+func TestOneTenantReachesItsOwnPointsOnlyBeforeAStandIn(t *testing.T) {
+	s := start(t)
+	for _, grpc := range []bool{false, true} {
+		s.fill(t)
+		seen := strings.Join(s.day(t, s.through(t, "olga", grpc), "own"), "\n")
+		for _, good := range []string{
+			`["points", ["a", "a", "a", "a", "a", "a", "a", "a", "a", "a"]]`, `["count", 10, 0]`, `["query", ["a"]]`, `["ids", [0, 2]]`, `["new", "completed"]`,
+			"a search may not start from a point's id", "some of the points that it would write are others'", `must have one of the values [\"a\"] in field tenant`,
+		} {
+			if !strings.Contains(strings.ReplaceAll(seen, `\\\"`, `\"`), good) {
+				t.Errorf("gRPC %v: Olga does not see %s:\n%s", grpc, good, seen)
+			}
+		}
+		// All of her own that she wanted gone is gone, and nothing of others.
+		if n, m := s.count(t, `{"must":[{"key":"tenant","match":{"value":"b"}}]}`), s.count(t, `{"must":[{"key":"tenant","match":{"value":"a"}}]}`); n != 10 || m != 6 {
+			t.Errorf("gRPC %v: afterwards others have %d, Olga has %d", grpc, n, m)
+		}
+		s.ask(t, "DELETE", "/collections/customers", "")
 	}
 }

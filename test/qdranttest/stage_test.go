@@ -3,7 +3,11 @@ package qdranttest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +24,7 @@ import (
 const policyText = `
 allow:
   - {name: everything, who: {groups: [Everything]}, can: ["*"], on: ["docs/**"]}
+  - {name: tenants-do-as-they-like, who: {groups: [Vector-Write]}, can: ["*"], on: ["docs/**"]}
   - {name: scientists-read, who: {groups: [Vector-Read]}, can: [search, fetch, count, aggregate, schema.read], on: ["docs/**"]}
   - name: scientists-look
     who: {groups: [Vector-Read]}
@@ -41,6 +46,10 @@ protect:
   - name: embeddings-stay-inside
     vectors: withhold
     except: {groups: [Everything]}
+  - name: own-tenant
+    filter: {field: tenant, values: [a]}
+    on: ["docs/default/customers"]
+    except: {groups: [Everything, Vector-Read]}
 `
 
 const secret = "the-databases-own-key"
@@ -129,4 +138,39 @@ func (s *set) run(t *testing.T, argv ...string) []string {
 func (s *set) jsRPC(t *testing.T, d door, what string) []string {
 	t.Helper()
 	return s.run(t, "node", filepath.Join(world.Root(), "test/qdranttest/grpc.js"), "http://"+d.grpc, d.token, what)
+}
+
+// ask asks the stand-in itself, and returns what its answer holds.
+func (s *set) ask(t *testing.T, method, path, body string) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Api-Key", secret)
+	s.engine.Handler.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		t.Fatalf("%s %s %s: %d %s", method, path, body, w.Code, w.Body)
+	}
+	return untimed(t, w.Body.String())
+}
+
+// fill puts twenty customers into the stand-in, as day.py does.
+func (s *set) fill(t *testing.T) {
+	t.Helper()
+	s.ask(t, "PUT", "/collections/customers", `{"vectors":{"size":3,"distance":"Cosine"}}`)
+	var points []string
+	for i := range 20 {
+		points = append(points, fmt.Sprintf(`{"id":%d,"vector":[%d,1.5,%d],"payload":{"email":"person%d@example.com","n":%d,"meta":{"phone":"+47%d"},"tenant":%q}}`, i, i+1, -i, i, i, i, "ab"[i%2:i%2+1]))
+	}
+	s.ask(t, "PUT", "/collections/customers/points", `{"points":[`+strings.Join(points, ",")+`]}`)
+	s.ask(t, "PUT", "/collections/customers/index", `{"field_name":"email","field_schema":"keyword"}`)
+}
+
+// count is how many customers there are, of those whom a filter finds.
+func (s *set) count(t *testing.T, filter string) int {
+	t.Helper()
+	var answer struct{ Count int }
+	if err := json.Unmarshal([]byte(s.ask(t, "POST", "/collections/customers/points/count", `{"filter":`+filter+`}`)), &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer.Count
 }
