@@ -126,10 +126,10 @@ func TestOneTenantReachesItsOwnPointsOnlyBeforeAStandIn(t *testing.T) {
 		s.fill(t)
 		seen := strings.Join(s.day(t, s.through(t, "olga", grpc), "own"), "\n")
 		for _, good := range []string{
-			`["points", ["a", "a", "a", "a", "a", "a", "a", "a", "a", "a"]]`, `["count", 10, 0]`, `["query", ["a"]]`, `["ids", [0, 2]]`, `["new", "completed"]`,
-			"a search may not start from a point's id", "some of the points that it would write are others'", `must have one of the values [\"a\"] in field tenant`,
+			`["points", ["a", "a", "a", "a", "a", "a", "a", "a", "a", "a"]]`, `["count", 10, 20]`, `["query", ["a"]]`, `["ids", [0, 2]]`, `["new", "completed"]`,
+			"a search may not start from a point's id", "some of the points that it would write are others'", `must have one of the values ["a"] in field tenant`,
 		} {
-			if !strings.Contains(strings.ReplaceAll(seen, `\\\"`, `\"`), good) {
+			if !strings.Contains(strings.ReplaceAll(seen, `\`, ""), good) {
 				t.Errorf("gRPC %v: Olga does not see %s:\n%s", grpc, good, seen)
 			}
 		}

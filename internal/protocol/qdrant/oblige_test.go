@@ -219,12 +219,3 @@ func TestPointsAreNotReachedByTheirIdsAlone(t *testing.T) {
 		}
 	}
 }
-
-func TestACollectionsDescriptionDoesNotCountOthersPoints(t *testing.T) {
-	w := protocoltest.Start(t, suite())
-	w.Oblige(access.Obligations{Filters: tenancy})
-	a := w.Do(t.Context(), protocoltest.Request{Method: "GET", Path: at})
-	if strings.Contains(a.Body, "7") || !strings.Contains(a.Body, `"points_count":0`) {
-		t.Errorf("%v", a)
-	}
-}

@@ -63,38 +63,6 @@ func ofWhole(verb string) func(*call) error {
 	}
 }
 
-// readInfo reads what tells how many points there are, besides how a collection is made.
-func readInfo(c *call) error {
-	at := c.collection
-	c.does(access.SchemaRead, at, access.Attributes{})
-	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
-		if len(o.FiltersOn(at)) == 0 {
-			return &httpwire.Obliged{}, nil
-		}
-		return &httpwire.Obliged{Filtered: true, Rewrite: uncounted}, nil
-	}
-	return nil
-}
-
-// uncounted takes out of a collection's description how many points there are, of which others have some.
-func uncounted(v jsonstream.Value) (jsonstream.Value, error) {
-	t := grow(v)
-	info := t.get("result")
-	for _, name := range []string{"points_count", "indexed_vectors_count", "vectors_count", "segments_count"} {
-		if info.get(name) != nil {
-			info.set(name, jsonstream.Int(0))
-		}
-	}
-	if fields := info.get("payload_schema"); fields.kind() == jsonstream.Object {
-		for _, f := range fields.look().parts {
-			if f.get("points") != nil {
-				f.set("points", jsonstream.Int(0))
-			}
-		}
-	}
-	return t.render(), nil
-}
-
 // readDocument reads a document whose members are known and that says nothing of points.
 func readDocument(members string) func(*call) error {
 	return func(c *call) error {

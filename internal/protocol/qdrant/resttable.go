@@ -88,7 +88,7 @@ var table = []entry{
 	{saying(on(http.MethodPost, coll+"/truncate_unapplied_wal", "truncate_unapplied_wal", access.ClusterAdmin), unlisted), ofShared("truncated")},
 
 	{on(http.MethodGet, "/collections", "get_collections", access.SchemaList), ofNamespace},
-	{on(http.MethodGet, coll, "get_collection", access.SchemaRead), readInfo},
+	{on(http.MethodGet, coll, "get_collection", access.SchemaRead), ofCollection},
 	{on(http.MethodGet, coll+"/exists", "collection_exists", access.SchemaRead), ofCollection},
 	{asking(on(http.MethodGet, coll+"/optimizations", "get_optimizations", access.SchemaRead), "with", "completed_limit"), ofShared("described")},
 	{saying(on(http.MethodGet, coll+"/memory", "get_memory", access.SchemaRead), unlisted), ofShared("described")},

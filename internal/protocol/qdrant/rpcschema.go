@@ -2,10 +2,8 @@ package qdrant
 
 import (
 	pb "github.com/qdrant/go-client/qdrant"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/vecgate/vecgate/internal/access"
-	"github.com/vecgate/vecgate/internal/mask"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
 )
 
@@ -71,28 +69,6 @@ func rpcCreate(c *rpc) error {
 	c.does(access.SchemaCreate, resource(c.Target, name), access.Attributes{})
 	c.out.Done = c.dialect.names.forget
 	return nil
-}
-
-// rpcInfo reads what tells how many points there are, besides how a collection is made.
-func rpcInfo(c *rpc) error {
-	at, err := c.named()
-	c.out.Oblige = func(o *access.Obligations) (*grpcwire.Obliged, error) {
-		if len(o.FiltersOn(at)) == 0 {
-			return &grpcwire.Obliged{}, nil
-		}
-		return &grpcwire.Obliged{Mask: func(_ *mask.Hider, m proto.Message) (int64, error) {
-			info := m.(*pb.GetCollectionInfoResponse).GetResult()
-			if info == nil {
-				return 0, nil
-			}
-			info.PointsCount, info.IndexedVectorsCount, info.SegmentsCount = new(uint64), new(uint64), 0
-			for _, s := range info.GetPayloadSchema() {
-				s.Points = new(uint64)
-			}
-			return 0, nil
-		}, Filtered: true}, nil
-	}
-	return err
 }
 
 func rpcAliases(c *rpc) error {

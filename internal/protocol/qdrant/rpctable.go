@@ -33,7 +33,7 @@ var rpcs = []rpcEntry{
 	{told(method(pb.Qdrant_HealthCheck_FullMethodName, &pb.HealthCheckRequest{}, &pb.HealthCheckReply{}, access.MetaHealth), noData), rpcFree},
 	{healthCheck(), rpcFree},
 
-	{method(pb.Collections_Get_FullMethodName, &pb.GetCollectionInfoRequest{}, &pb.GetCollectionInfoResponse{}, access.SchemaRead), rpcInfo},
+	{method(pb.Collections_Get_FullMethodName, &pb.GetCollectionInfoRequest{}, &pb.GetCollectionInfoResponse{}, access.SchemaRead), rpcCollection},
 	{method(pb.Collections_List_FullMethodName, &pb.ListCollectionsRequest{}, &pb.ListCollectionsResponse{}, access.SchemaList), rpcNamespace},
 	{told(method(pb.Collections_Create_FullMethodName, &pb.CreateCollection{}, &pb.CollectionOperationResponse{}, access.SchemaCreate), ""), rpcCreate},
 	{method(pb.Collections_Update_FullMethodName, &pb.UpdateCollection{}, &pb.CollectionOperationResponse{}, access.SchemaAlter), rpcCollection},
