@@ -19,7 +19,7 @@ func credential(h http.Header) (string, *access.Refusal) {
 		scheme, rest, _ := strings.Cut(v, " ")
 		rest = strings.TrimSpace(rest)
 		switch strings.ToLower(scheme) {
-		case "bearer":
+		case "bearer", "apikey": // ApiKey is what Elasticsearch's clients say
 			found = append(found, rest)
 		case "basic":
 			pair, err := base64.StdEncoding.DecodeString(rest)
@@ -29,7 +29,7 @@ func credential(h http.Header) (string, *access.Refusal) {
 			}
 			found = append(found, password)
 		default:
-			return "", noToken("the Authorization header has a scheme other than Bearer and Basic")
+			return "", noToken("the Authorization header has a scheme other than Bearer, ApiKey and Basic")
 		}
 	}
 	for _, name := range keyHeaders {
@@ -63,6 +63,8 @@ func (t *target) show(h http.Header, user, secret string) {
 		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+secret)))
 	case APIKey:
 		h.Set("Api-Key", secret)
+	case ElasticKey:
+		h.Set("Authorization", "ApiKey "+secret)
 	case ChromaToken:
 		h.Set("X-Chroma-Token", secret)
 	default:

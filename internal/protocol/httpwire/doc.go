@@ -33,6 +33,7 @@ const (
 	Basic       Scheme = "basic"  // Authorization: Basic USER:SECRET
 	APIKey      Scheme = "api-key"
 	ChromaToken Scheme = "x-chroma-token"
+	ElasticKey  Scheme = "elastic-api-key" // Authorization: ApiKey SECRET
 )
 
 // Target is a registered database as its clients reach it here.
@@ -81,7 +82,8 @@ type Server struct {
 // target is a Target with what is made of it once.
 type target struct {
 	Target
-	routes *routes
+	routes  *routes
+	accents Accents
 	client *http.Transport
 }
 
@@ -115,7 +117,11 @@ func New(c Config) (*Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", name, err)
 		}
-		s.targets[name] = &target{Target: t, routes: table, client: transport(t)}
+		known := &target{Target: t, routes: table, client: transport(t)}
+		if accented, ok := t.Dialect.(Accented); ok {
+			known.accents = accented.Accents()
+		}
+		s.targets[name] = known
 		s.only = s.targets[name]
 	}
 	if len(s.targets) > 1 {

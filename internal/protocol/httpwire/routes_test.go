@@ -31,6 +31,14 @@ func TestPathsAreTakenApart(t *testing.T) {
 	}
 }
 
+func TestANameMayBeEscapedAsAnyClientDoes(t *testing.T) {
+	for _, uri := range []string{"/a:1,b*@", "/a%3A1%2cb%2A%40", "/a:1%2Cb*%40"} {
+		if path, _, err := address(uri); err != nil || !slices.Equal(path, []string{"a:1,b*@"}) {
+			t.Errorf("%s is read as %q, %v", uri, path, err)
+		}
+	}
+}
+
 func TestWhatIsWrittenOutGoesBeforeAParameter(t *testing.T) {
 	r, err := compile([]Route{{Name: "named", Method: "GET", Path: "/c/{name}/x"}, {Name: "byid", Method: "GET", Path: "/c/by-id/{id}"}, {Name: "both", Method: "GET", Path: "/c/by-id/x"}})
 	if err != nil {

@@ -124,7 +124,8 @@ func (t *target) healthy(ctx context.Context) error {
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
-	if resp.StatusCode >= 300 {
+	// One that asks who is there is alive.
+	if resp.StatusCode >= 300 && resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
 	return nil

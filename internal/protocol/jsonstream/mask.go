@@ -31,6 +31,9 @@ type Node struct {
 	Items *Node
 	// Count counts the values here; see Masker.Counted.
 	Count bool
+	// Seen, if not nil, is told every text here that is not hidden, before its end is written. A text of more than 256 KiB
+	// is not told.
+	Seen func(text string)
 }
 
 func (n *Node) member(name []byte) *Node {
@@ -86,6 +89,7 @@ type Masker struct {
 	token []byte
 	treat access.Treatment // of the scalar being read
 	hide  int              // the depth of the object or array that is hidden as a whole; 0 when none is
+	seen  func(string)     // of the scalar being read, may be nil
 	keep  bool             // token takes the text, to show a part of it
 	quiet bool             // the text is not written
 	long  bool             // the text is longer than maxText
@@ -283,7 +287,11 @@ func (m *Masker) begin(c byte) error {
 		}
 	case c == '"':
 		m.at, m.treat, m.token, m.long = inText, treat, m.token[:0], false
-		m.keep = treat.Mask == access.MaskHash || treat.Mask == access.MaskPartial
+		m.seen = nil
+		if n != nil && treat.Mask == access.MaskNone {
+			m.seen = n.Seen
+		}
+		m.keep = treat.Mask == access.MaskHash || treat.Mask == access.MaskPartial || m.seen != nil
 		m.quiet = m.hide > 0 || treat.Mask != access.MaskNone
 		if !m.quiet {
 			m.out = append(m.out, c)
@@ -394,6 +402,9 @@ func (m *Masker) inName(p []byte, done bool) error {
 func (m *Masker) endText() {
 	if m.hide == 0 && m.treat.Mask != access.MaskNone {
 		m.show(mask.Text, unquote(nil, m.token))
+	}
+	if m.seen != nil && !m.long {
+		m.seen(string(unquote(nil, m.token)))
 	}
 	m.ended()
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -307,4 +308,27 @@ func FuzzMasker(f *testing.F) {
 			t.Fatalf("%q is not JSON any more: %q", carrier, out)
 		}
 	})
+}
+
+func TestATextIsToldWholeHoweverItArrives(t *testing.T) {
+	doc := `{"id":"a\u00e9\"b","x":["c",{"id":"no"}],"hidden":"h"}`
+	for cut := range len(doc) {
+		var out bytes.Buffer
+		var told []string
+		see := func(s string) { told = append(told, s) }
+		m := NewMasker(&out, &Node{Fields: map[string]*Node{
+			"id": {Seen: see}, "x": {Items: &Node{Seen: see}}, "hidden": {Seen: see, Treatment: access.Treatment{Mask: access.MaskNull}},
+		}}, nil)
+		for _, piece := range []string{doc[:cut], doc[cut:]} {
+			if _, err := m.Write([]byte(piece)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := m.Close(); err != nil || !slices.Equal(told, []string{"aé\"b", "c"}) {
+			t.Fatalf("cut at %d: told %q, %v", cut, told, err)
+		}
+		if want := strings.Replace(doc, `"h"`, "null", 1); out.String() != want {
+			t.Fatalf("cut at %d: %s", cut, out.String())
+		}
+	}
 }
