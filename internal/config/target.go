@@ -11,7 +11,7 @@ type Target struct {
 	// Name by which clients and policies know the database.
 	Name string `yaml:"name" required:"true" restart:"true"`
 	// Engine that runs there.
-	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma" restart:"true"`
+	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma|opensearch|elasticsearch" restart:"true"`
 	// Address of the database: host:port, or /directory:port for a Unix socket of PostgreSQL.
 	Address string `yaml:"address" required:"true" restart:"true"`
 	// Database is the name of the database there, for postgres; the target's name when left out.
@@ -77,7 +77,7 @@ type Credential struct {
 	// Password of that user, or the API key; leave it out for a client certificate, a database that trusts its socket, or
 	// one that asks for none.
 	Password Secret `yaml:"password"`
-	// Header says how the password is shown to a database that speaks HTTP: bearer and basic in Authorization, the others
-	// in the header of that name.
-	Header string `yaml:"header" default:"bearer" enum:"bearer|basic|api-key|x-chroma-token"`
+	// Header says how the password is shown to a database that speaks HTTP: bearer, basic and elastic-api-key in Authorization,
+	// the others in the header of that name.
+	Header string `yaml:"header" default:"bearer" enum:"bearer|basic|api-key|x-chroma-token|elastic-api-key"`
 }
