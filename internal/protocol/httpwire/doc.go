@@ -84,7 +84,7 @@ type target struct {
 	Target
 	routes  *routes
 	accents Accents
-	client *http.Transport
+	client  *http.Transport
 }
 
 // New checks the configuration. It connects to nothing.

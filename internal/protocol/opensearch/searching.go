@@ -87,7 +87,10 @@ func readSearch(c *call) error {
 // keeps remembers the ids at a place of an answer as cursors.
 func (c *call) keeps(a *asked, o *access.Obligations) *jsonstream.Node {
 	k := cursor{subject: c.Subject, expression: a.expression, search: a.search, filters: digest(o, a.at)}
-	return &jsonstream.Node{Seen: func(id string) { c.dialect.cursors.put(id, k) }}
+	return &jsonstream.Node{Rewrite: func(id string) string {
+		c.dialect.cursors.put(id, k)
+		return id
+	}}
 }
 
 // obliged is a search as it is sent, and the view of its answer.
