@@ -3,6 +3,7 @@ package opensearch
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -21,6 +22,7 @@ func name(v jsonstream.Value) (string, bool) {
 // wanted is a document that is asked for by its id.
 type wanted struct {
 	index, id, routing string
+	source             sourceFilter
 	at                 places
 }
 
@@ -39,22 +41,27 @@ func (c *call) sourceOf() sourceFilter {
 	return f
 }
 
-func (c *call) fetches(all []wanted, source sourceFilter, fields []string) {
+func (c *call) fetches(all []wanted, fields []string) {
 	type group struct {
 		at places
 		access.Attributes
 	}
-	groups := map[string]*group{}
+	groups, described := map[string]*group{}, map[string]bool{}
 	var order []string
 	for _, w := range all {
 		g := groups[w.index]
 		if g == nil {
 			g = &group{at: w.at}
 			g.Filter, g.Batch = access.FilterKey, len(order)
-			s := search{reading: &reading{}, source: source, fields: fields}
-			s.describe(&g.Attributes, w.at)
 			groups[w.index] = g
 			order = append(order, w.index)
+		}
+		if key := fmt.Sprint(w.index, w.source); !described[key] {
+			described[key] = true
+			s := search{reading: &reading{}, source: w.source, fields: fields}
+			s.describe(&g.Attributes, w.at)
+			slices.Sort(g.Fields)
+			g.Fields = slices.Compact(g.Fields)
 		}
 		g.Rows++
 		if len(g.IDs) < mostIDs {
@@ -95,7 +102,7 @@ func (c *call) obligeFetch(all []wanted, mask func(*view) *jsonstream.Node) {
 		if len(points) > 0 {
 			checks = append(checks, c.owned(points))
 		}
-		obliged := &httpwire.Obliged{Mute: !o.Protection.Empty(), Filtered: true, Rows: o.Rows, Check: each(checks)}
+		obliged := &httpwire.Obliged{Mute: mute(o), Filtered: true, Rows: o.Rows, Check: each(checks)}
 		if !c.head() {
 			obliged.Mask = mask(v)
 		}
@@ -119,14 +126,13 @@ func readGet(c *call) error {
 	if err != nil {
 		return err
 	}
-	one := wanted{index: c.Params["index"], id: c.Params["id"], routing: c.Query["routing"], at: at}
+	one := wanted{index: c.Params["index"], id: c.Params["id"], routing: c.Query["routing"], source: c.sourceOf(), at: at}
 	var fields []string
 	if v := c.Query["stored_fields"]; v != "" {
 		fields = strings.Split(v, ",")
 	}
-	source := c.sourceOf()
-	source.none = source.none || c.head()
-	c.fetches([]wanted{one}, source, fields)
+	one.source.none = one.source.none || c.head()
+	c.fetches([]wanted{one}, fields)
 	c.obligeFetch([]wanted{one}, func(v *view) *jsonstream.Node {
 		if strings.Contains(c.Route.Path, "/_source/") {
 			if n := v.values(""); n != nil {
@@ -143,9 +149,9 @@ func readGet(c *call) error {
 
 func readMultiGet(c *call) error {
 	var all []wanted
-	source := c.sourceOf()
+	usual := c.sourceOf()
 	named := map[string]places{}
-	add := func(index, id, routing string) error {
+	add := func(index, id, routing string, source sourceFilter) error {
 		if index == "" {
 			return unclear("a document names no index")
 		}
@@ -157,7 +163,7 @@ func readMultiGet(c *call) error {
 			}
 			named[index] = at
 		}
-		all = append(all, wanted{index: index, id: id, routing: routing, at: at})
+		all = append(all, wanted{index: index, id: id, routing: routing, source: source, at: at})
 		if len(all) > 10_000 {
 			return unclear("it asks for more than 10000 documents")
 		}
@@ -181,14 +187,14 @@ func readMultiGet(c *call) error {
 				*member.to = s
 			}
 		}
-		own, err := readSource(doc.Get("_source"))
-		if err != nil {
-			return err
+		source := usual
+		if own := doc.Get("_source"); present(own) {
+			var err error
+			if source, err = readSource(own); err != nil {
+				return err
+			}
 		}
-		if present(doc.Get("_source")) && source.none {
-			source = own
-		}
-		if err := add(index, id, routing); err != nil {
+		if err := add(index, id, routing, source); err != nil {
 			return err
 		}
 	}
@@ -197,14 +203,14 @@ func readMultiGet(c *call) error {
 		return err
 	}
 	for _, id := range ids {
-		if err := add(c.Params["index"], id, c.Query["routing"]); err != nil {
+		if err := add(c.Params["index"], id, c.Query["routing"], usual); err != nil {
 			return err
 		}
 	}
 	if len(all) == 0 {
 		return unclear("it names no documents")
 	}
-	c.fetches(all, source, nil)
+	c.fetches(all, nil)
 	c.obligeFetch(all, func(v *view) *jsonstream.Node {
 		doc := v.document()
 		doc.Count = true
@@ -326,7 +332,7 @@ func (c *call) obligeWrites(items []*item, mask func(*view) *jsonstream.Node, se
 			checks = append(checks, c.owned(points))
 		}
 		made := sent(changed)
-		made.Mask, made.Mute, made.Filtered, made.Check = mask(v), !o.Protection.Empty(), true, each(checks)
+		made.Mask, made.Mute, made.Filtered, made.Check = mask(v), mute(o), true, each(checks)
 		return made, nil
 	}
 }

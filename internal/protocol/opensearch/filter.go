@@ -215,3 +215,6 @@ func (p *point) mine(doc jsonstream.Value) error {
 	}
 	return nil
 }
+
+// mute says whether the engine's own messages could tell of what is not the subject's to know.
+func mute(o *access.Obligations) bool { return !o.Protection.Empty() || len(o.Filters) > 0 }

@@ -51,7 +51,7 @@ func queries() map[string]clause {
 		"match_all": blank, "match_none": blank,
 		"bool": boolean, "constant_score": within("filter"), "boosting": within("positive negative", "negative_boost"), "dis_max": within("queries", "tie_breaker"),
 		"nested": nested, "has_child": joined, "has_parent": joined, "parent_id": related, "function_score": scored, "hybrid": within("queries", "pagination_depth"),
-		"term": leaf, "fuzzy": leaf, "prefix": leaf, "wildcard": leaf, "regexp": leaf, "match": leaf, "match_phrase": leaf, "match_phrase_prefix": leaf,
+		"term": term, "fuzzy": leaf, "prefix": leaf, "wildcard": leaf, "regexp": leaf, "match": leaf, "match_phrase": leaf, "match_phrase_prefix": leaf,
 		"match_bool_prefix": leaf, "range": leaf, "terms": terms, "ids": ids, "exists": exists,
 		"multi_match": ofFields, "combined_fields": ofFields, "query_string": anyField, "simple_query_string": ofFields,
 		"distance_feature": exists, "rank_feature": rank, "sparse_vector": sparse,
@@ -249,21 +249,25 @@ func leaf(r *reading, v jsonstream.Value, s scope) (jsonstream.Value, error) {
 	if !ok {
 		return v, unclear("a query is not about exactly one field")
 	}
-	r.on(field, s, true)
+	r.on(field, s, false)
 	if m.Kind() != jsonstream.Object {
 		if !scalar(m) {
 			return v, unclear("a query compares with something that is not a value")
 		}
 		return v, nil
 	}
-	for _, name := range []string{"gt", "gte", "lt", "lte", "from", "to", "fuzziness", "regexp", "wildcard", "operator"} {
-		if present(m.Get(name)) {
-			r.all[len(r.all)-1].equality = false
-		}
-	}
 	return v, r.options(m, "", "value query gt gte lt lte from to include_lower include_upper format time_zone relation operator minimum_should_match fuzziness prefix_length "+
 		"max_expansions analyzer zero_terms_query lenient auto_generate_synonyms_phrase_query fuzzy_transpositions transpositions fuzzy_rewrite rewrite cutoff_frequency slop "+
 		"case_insensitive wildcard regexp flags flags_value max_determinized_states")
+}
+
+// term is a leaf that demands one value and no other.
+func term(r *reading, v jsonstream.Value, s scope) (jsonstream.Value, error) {
+	_, err := leaf(r, v, s)
+	if _, m, _ := one(v); err == nil && !present(m.Get("case_insensitive")) {
+		r.all[len(r.all)-1].equality = s.top && !s.nested
+	}
+	return v, err
 }
 
 func terms(r *reading, v jsonstream.Value, s scope) (jsonstream.Value, error) {

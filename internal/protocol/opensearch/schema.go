@@ -32,16 +32,14 @@ func readOf(c *call) error {
 	if err != nil {
 		return err
 	}
-	for _, a := range c.Route.Actions {
-		c.doesAt(a, at, access.Attributes{})
-	}
+	c.doesAt(c.action(), at, access.Attributes{})
 	if c.action().Writes() {
 		c.out.Done = c.dialect.indices.forget
 	}
 	c.runs(c.Body)
 	if c.action() == access.SchemaRead {
 		c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
-			return &httpwire.Obliged{Mute: !o.Protection.Empty()}, nil
+			return &httpwire.Obliged{Mute: mute(o)}, nil
 		}
 	}
 	return nil

@@ -79,7 +79,7 @@ func readSearch(c *call) error {
 		if present(pit) {
 			mask.Fields["pit_id"] = c.keeps(a, o)
 		}
-		return &httpwire.Obliged{Body: made, Mask: mask, Rows: o.Rows, Mute: !o.Protection.Empty(), Filtered: true, Check: c.unchanged(expression)}, nil
+		return &httpwire.Obliged{Body: made, Mask: mask, Rows: o.Rows, Mute: mute(o), Filtered: true, Check: c.unchanged(expression)}, nil
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ func readCount(c *call) error {
 			return nil, err
 		}
 		mask := v.only("count terminated_early", map[string]*jsonstream.Node{"_shards": v.shards()})
-		return &httpwire.Obliged{Body: body, Mask: mask, Mute: !o.Protection.Empty(), Filtered: true, Check: c.unchanged(a.expression)}, nil
+		return &httpwire.Obliged{Body: body, Mask: mask, Mute: mute(o), Filtered: true, Check: c.unchanged(a.expression)}, nil
 	}
 	return nil
 }
@@ -233,7 +233,7 @@ func readMultiSearch(c *call) error {
 			return nil, &access.Refusal{Code: access.CodeLimit, Message: fmt.Sprintf("a request may return %d documents at most here, and this one asks for %d", o.Rows, rows)}
 		}
 		mask := together.only("took", map[string]*jsonstream.Node{"responses": {Items: together.found()}})
-		return &httpwire.Obliged{Lines: lines, Mask: mask, Rows: o.Rows, Mute: !o.Protection.Empty(), Filtered: true, Check: each(checks)}, nil
+		return &httpwire.Obliged{Lines: lines, Mask: mask, Rows: o.Rows, Mute: mute(o), Filtered: true, Check: each(checks)}, nil
 	}
 	return nil
 }
@@ -263,7 +263,7 @@ func readScroll(c *call) error {
 		}
 		mask := v.found()
 		mask.Fields["_scroll_id"] = c.keeps(a, o)
-		return &httpwire.Obliged{Mask: mask, Rows: o.Rows, Mute: !o.Protection.Empty(), Filtered: true, Check: c.unchanged(k.expression)}, nil
+		return &httpwire.Obliged{Mask: mask, Rows: o.Rows, Mute: mute(o), Filtered: true, Check: c.unchanged(k.expression)}, nil
 	}
 	return nil
 }
@@ -279,7 +279,7 @@ func readOpenPIT(c *call) error {
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
 		id := c.keeps(a, o)
 		mask := &jsonstream.Node{Fields: map[string]*jsonstream.Node{"id": id, "pit_id": id}}
-		return &httpwire.Obliged{Mask: mask, Mute: !o.Protection.Empty(), Filtered: true, Check: c.unchanged(a.expression)}, nil
+		return &httpwire.Obliged{Mask: mask, Mute: mute(o), Filtered: true, Check: c.unchanged(a.expression)}, nil
 	}
 	return nil
 }
@@ -358,7 +358,7 @@ func readByQuery(c *call) error {
 			}
 		}
 		mask := v.only("took timed_out total updated created deleted batches version_conflicts noops retries throttled throttled_millis requests_per_second throttled_until throttled_until_millis task slices", nil)
-		return &httpwire.Obliged{Body: body, Mask: mask, Mute: !o.Protection.Empty(), Filtered: true, Check: c.unchanged(a.expression)}, nil
+		return &httpwire.Obliged{Body: body, Mask: mask, Mute: mute(o), Filtered: true, Check: c.unchanged(a.expression)}, nil
 	}
 	return nil
 }
