@@ -148,6 +148,9 @@ func (r *reading) retriever(v jsonstream.Value) (jsonstream.Value, error) {
 		}
 	default:
 		r.amplified = r.amplified || name == "linear"
+		if m.Get("retrievers").Len() == 0 || m.Get("retrievers").Kind() != jsonstream.Array {
+			return v, unclear("a retriever has no list of retrievers")
+		}
 		if f := m.Get("filter"); present(f) {
 			if _, err := r.queries(f, scope{}); err != nil {
 				return v, err

@@ -120,7 +120,7 @@ func (s *search) narrow(query jsonstream.Value) {
 	}
 	name, hybrid, _ := one(query)
 	switch {
-	case name == "hybrid": // stands at the top or nowhere
+	case name == "hybrid" && hybrid.Get("queries").Len() > 0: // stands at the top or nowhere
 		var parts []jsonstream.Value
 		for _, q := range listed(hybrid.Get("queries")) {
 			parts = append(parts, around(q))

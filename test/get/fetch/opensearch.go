@@ -147,7 +147,7 @@ func (f *Fetcher) jars(ctx context.Context, dir, to, lock string) error {
 	return os.RemoveAll(repository)
 }
 
-// OpenSearchPython brings an interpreter with opensearch-py, elasticsearch and LangChain's stores for both.
+// OpenSearchPython brings an interpreter with opensearch-py, elasticsearch and LangChain's store for OpenSearch.
 func (f *Fetcher) OpenSearchPython(ctx context.Context) (interpreter string, err error) {
 	lock, err := opensearch.ReadFile("clients/opensearch/requirements.txt")
 	if err != nil {
@@ -172,7 +172,7 @@ func (f *Fetcher) OpenSearchPython(ctx context.Context) (interpreter string, err
 		if err != nil {
 			return err
 		}
-		_, err = f.run(ctx, dir, python, "-c", "import opensearchpy, elasticsearch, langchain_community.vectorstores, langchain_elasticsearch")
+		_, err = f.run(ctx, dir, python, "-c", "import opensearchpy, elasticsearch, langchain_community.vectorstores")
 		return err
 	})
 	if err != nil {
