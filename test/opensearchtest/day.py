@@ -119,34 +119,6 @@ def look():
     attempt("sql", lambda: client.transport.perform_request("POST", "/_plugins/_sql", body={"query": "select * from customers"}))
 
 
-def mine():
-    """Of somebody who is to reach the points of one tenant only."""
-    hits = lambda r: sorted({h["_source"]["tenant"] for h in r["hits"]["hits"]}) + [len(r["hits"]["hits"])]
-    ids = lambda r: sorted(int(h["_id"]) for h in r["hits"]["hits"])
-    attempt("near", lambda: ids(client.search(index="customers", body=near([5, 1.5, -5], 4))))
-    attempt("all", lambda: hits(client.search(index="customers", body={"size": 50})))
-    attempt("should", lambda: hits(client.search(index="customers", body={"size": 50, "query": {"bool": {"should": [{"match_all": {}}], "minimum_should_match": 0}}})))
-    attempt("msearch", lambda: [hits(r) for r in client.msearch(body=[{"index": "customers"}, {"size": 50}, {"index": "customers"}, near([5, 1.5, -5], 3)])["responses"]])
-    attempt("count", lambda: client.count(index="customers")["count"])
-    attempt("sums", lambda: client.search(index="customers", body={"size": 0, "aggs": {"s": {"sum": {"field": "n"}}}})["aggregations"])
-    attempt("global", lambda: client.search(index="customers", body={"size": 0, "aggs": {"g": {"global": {}, "aggs": {"s": {"sum": {"field": "n"}}}}}})["aggregations"])
-    attempt("scan", lambda: len(list(helpers.scan(client, index="customers", size=3))))
-    attempt("mine", lambda: client.get(index="customers", id="4")["_source"]["tenant"])
-    attempt("theirs", lambda: client.get(index="customers", id="3"))
-    attempt("mget", lambda: client.mget(index="customers", body={"ids": ["4", "3"]}))
-    attempt("write", lambda: client.index(index="customers", id="new", body={"n": 1, "tenant": "even"})["result"])
-    attempt("write theirs", lambda: client.index(index="customers", id="new2", body={"n": 1, "tenant": "odd"}))
-    attempt("write none", lambda: client.index(index="customers", id="new3", body={"n": 1}))
-    attempt("overwrite", lambda: client.index(index="customers", id="3", body={"n": 1, "tenant": "even"}))
-    attempt("give away", lambda: client.update(index="customers", id="4", body={"doc": {"tenant": "odd"}}))
-    attempt("update", lambda: client.update(index="customers", id="4", body={"doc": {"n": 44}})["result"])
-    attempt("bulk", lambda: client.bulk(body=[{"delete": {"_index": "customers", "_id": "3"}}]))
-    attempt("delete", lambda: client.delete(index="customers", id="6")["result"])
-    client_refresh = lambda: client.indices.refresh(index="customers")
-    attempt("refresh", lambda: client_refresh()["_shards"]["failed"])
-    attempt("by query", lambda: client.delete_by_query(index="customers", body={"query": {"match_all": {}}})["deleted"])
-
-
 def upsert():
     attempt("upsert", lambda: client.index(index="customers", id="new", body={"v": [1, 2, 3], "text": "hello"}, refresh=True)["result"])
 
@@ -165,5 +137,5 @@ def langchain():
     client.indices.delete(index="chain")
 
 
-{"everything": everything, "look": look, "mine": mine, "upsert": upsert, "langchain": langchain, "count": lambda: say("count", client.count(index="customers")["count"]),
+{"everything": everything, "look": look, "upsert": upsert, "langchain": langchain, "count": lambda: say("count", client.count(index="customers")["count"]),
  "drop": lambda: client.indices.delete(index="customers"), "fill": lambda: say(fill("customers"))}[what]()

@@ -3,6 +3,7 @@ package opensearchtest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -137,6 +138,21 @@ func clean(t *testing.T, index string) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
+}
+
+// stored is how many documents "customers" has at the server itself.
+func stored(t *testing.T) int {
+	t.Helper()
+	resp, err := http.Get(server.url + "/customers/_count")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct{ Count int }
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer.Count
 }
 
 // run runs a script of this directory and returns what it printed.
