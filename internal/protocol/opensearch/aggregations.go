@@ -55,15 +55,13 @@ func (s *search) aggregation(kind string, v jsonstream.Value) error {
 	if v.Kind() != jsonstream.Object {
 		return unclear("an aggregation is not an object")
 	}
-	if present(v.Get("script")) {
-		s.script = true
-	}
+	s.script = s.script || code(v)
 	switch {
 	case named(metrics, kind):
 		if strings.HasPrefix(kind, "significant") {
 			s.beyond = true // compares with documents that the query does not match
 			if b := v.Get("background_filter"); present(b) {
-				if _, err := s.query(b, scope{}); err != nil {
+				if _, err := s.query(b, scope{apart: true}); err != nil {
 					return err
 				}
 			}
@@ -80,17 +78,17 @@ func (s *search) aggregation(kind string, v jsonstream.Value) error {
 	}
 	switch kind {
 	case "filter":
-		_, err := s.query(v, scope{})
+		_, err := s.query(v, scope{apart: true})
 		return err
 	case "filters", "adjacency_matrix":
 		filters := v.Get("filters")
 		for _, q := range filters.Members() {
-			if _, err := s.query(q, scope{}); err != nil {
+			if _, err := s.query(q, scope{apart: true}); err != nil {
 				return err
 			}
 		}
 		for q := range filters.Items() {
-			if _, err := s.query(q, scope{}); err != nil {
+			if _, err := s.query(q, scope{apart: true}); err != nil {
 				return err
 			}
 		}

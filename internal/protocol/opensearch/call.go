@@ -16,6 +16,7 @@ type call struct {
 	*httpwire.Request
 	ctx     context.Context
 	dialect *Dialect
+	names   map[string]string // what the names in the request stood for when it was read
 	out     httpwire.Call
 }
 

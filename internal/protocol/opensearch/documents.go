@@ -26,21 +26,6 @@ type wanted struct {
 	at                 places
 }
 
-// sourceOf is what the parameters of an address say of the source.
-func (c *call) sourceOf() sourceFilter {
-	f := sourceFilter{none: c.Query["_source"] == "false"}
-	if v := c.Query["_source"]; v != "" && v != "true" && v != "false" {
-		f.includes = strings.Split(v, ",")
-	}
-	if v := c.Query["_source_includes"]; v != "" {
-		f.includes = strings.Split(v, ",")
-	}
-	if v := c.Query["_source_excludes"]; v != "" {
-		f.excludes = strings.Split(v, ",")
-	}
-	return f
-}
-
 func (c *call) fetches(all []wanted, fields []string) {
 	type group struct {
 		at places
@@ -81,7 +66,7 @@ func (c *call) obligeFetch(all []wanted, mask func(*view) *jsonstream.Node) {
 		}
 		v := &view{protection: o.Protection}
 		var points []point
-		var checks []func(context.Context) error
+		checks := []func(context.Context) error{c.unchanged()}
 		seen := map[string]bool{}
 		for _, w := range all {
 			for _, p := range w.at {
@@ -96,7 +81,6 @@ func (c *call) obligeFetch(all []wanted, mask func(*view) *jsonstream.Node) {
 			if !seen[w.index] {
 				seen[w.index] = true
 				v.at = append(v.at, w.at...)
-				checks = append(checks, c.unchanged(w.index))
 			}
 		}
 		if len(points) > 0 {
@@ -126,7 +110,8 @@ func readGet(c *call) error {
 	if err != nil {
 		return err
 	}
-	one := wanted{index: c.Params["index"], id: c.Params["id"], routing: c.Query["routing"], source: c.sourceOf(), at: at}
+	source, _ := sourceOf(c.Query)
+	one := wanted{index: c.Params["index"], id: c.Params["id"], routing: c.Query["routing"], source: source, at: at}
 	var fields []string
 	if v := c.Query["stored_fields"]; v != "" {
 		fields = strings.Split(v, ",")
@@ -149,7 +134,7 @@ func readGet(c *call) error {
 
 func readMultiGet(c *call) error {
 	var all []wanted
-	usual := c.sourceOf()
+	usual, _ := sourceOf(c.Query)
 	named := map[string]places{}
 	add := func(index, id, routing string, source sourceFilter) error {
 		if index == "" {
@@ -309,7 +294,7 @@ func (c *call) obligeWrites(items []*item, mask func(*view) *jsonstream.Node, se
 		v := &view{protection: o.Protection}
 		changed := map[int]jsonstream.Value{}
 		var points []point
-		var checks []func(context.Context) error
+		checks := []func(context.Context) error{c.unchanged()}
 		seen := map[string]bool{}
 		for i, it := range items {
 			for _, p := range it.at {
@@ -325,7 +310,6 @@ func (c *call) obligeWrites(items []*item, mask func(*view) *jsonstream.Node, se
 			if !seen[it.index] {
 				seen[it.index] = true
 				v.at = append(v.at, it.at...)
-				checks = append(checks, c.unchanged(it.index))
 			}
 		}
 		if len(points) > 0 {

@@ -57,6 +57,10 @@ func TestAFilterIsPutIntoEverySearch(t *testing.T) {
 		{"/customers/_search", `{"size":0,"aggs":{"g":{"significant_terms":{"field":"n"}}}}`, no},
 		{"/customers/_search", `{"knn":{"field":"v","query_vector":[1],"k":2,"num_candidates":5},"collapse":{"field":"n","inner_hits":{"name":"x"}}}`, no},
 		{"/customers/_search", `{"query":{"match_all":{}},"explain":true}`, no},
+		{"/customers/_search", `{"query":{"nested":{"path":"notes","query":{"knn":{"notes.v":{"vector":[1],"k":2}}}}}}`, no},
+		{"/customers/_search", `{"size":0,"aggs":{"x":{"filter":{"knn":{"v":{"vector":[1],"k":2}}}}}}`, no},
+		{"/customers/_search", `{"rescore":{"query":{"rescore_query":{"knn":{"v":{"vector":[1],"k":2}}}}}}`, no},
+		{"/customers/_search", `{"query":{"function_score":{"query":{"match_all":{}},"functions":[{"filter":{"knn":{"v":{"vector":[1],"k":2}}},"weight":2}]}}}`, no},
 		{"/customers/_update_by_query", `{"script":"ctx._source.tenant = 'us'"}`, no},
 		{"/customers/_clone/copy", ``, no},
 	} {

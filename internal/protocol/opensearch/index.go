@@ -26,7 +26,7 @@ type places []*place
 // index is what a name stands for: one index, or those behind an alias or a data stream.
 type index struct {
 	behind []behind
-	text   string // of the answer, to find out that nothing changed
+	text   string // of the answer, to find out that nothing changed; "" when there is none of that name
 	until  time.Time
 }
 
@@ -104,6 +104,10 @@ func (c *call) resolve(expression string) (places, error) {
 		if err != nil {
 			return nil, err
 		}
+		if c.names == nil {
+			c.names = map[string]string{}
+		}
+		c.names[name] = ix.text
 		for _, b := range ix.behind {
 			p := &place{resource: c.resource(b.name), fields: b.fields}
 			if b.name != name {
@@ -149,21 +153,13 @@ func (c *call) index(ctx context.Context, name string) (*index, error) {
 
 // unchanged returns a check that what names stand for is what it was when the request was read: a person may have taken
 // their time to release it.
-func (c *call) unchanged(expressions ...string) func(context.Context) error {
+func (c *call) unchanged() func(context.Context) error {
 	read := c.dialect.indices.now()
-	was := map[string]string{}
-	for _, expression := range expressions {
-		for name := range strings.SplitSeq(expression, ",") {
-			if ix, ok := c.dialect.indices.get(name); ok {
-				was[name] = ix.text
-			}
-		}
-	}
 	return func(ctx context.Context) error {
 		if c.dialect.indices.now().Before(read.Add(remember)) {
 			return nil
 		}
-		for name, text := range was {
+		for name, text := range c.names {
 			ix, err := c.index(ctx, name)
 			if err != nil {
 				return err

@@ -7,7 +7,8 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
-func (r *reading) near(field string) {
+func (r *reading) near(field string, s scope) {
+	r.wide = r.wide || s.nested || s.apart
 	r.nearest = append(r.nearest, field)
 	r.some, r.idsOnly = true, false
 }
@@ -33,7 +34,7 @@ func knn(r *reading, v jsonstream.Value, s scope) (jsonstream.Value, error) {
 	}
 	r.k = max(r.k, k)
 	r.threshold = r.threshold || present(m.Get("min_score")) || present(m.Get("max_distance"))
-	r.near(field)
+	r.near(field, s)
 	m, err = r.narrowed(m, s)
 	return object(field, m), err
 }
@@ -53,7 +54,7 @@ func (r *reading) knnOfElastic(v jsonstream.Value, s scope) (jsonstream.Value, e
 	}
 	r.k = max(r.k, k)
 	r.threshold = r.threshold || present(v.Get("similarity"))
-	r.near(field)
+	r.near(field, s)
 	if inner := v.Get("inner_hits"); present(inner) {
 		path := ""
 		for i := range field {
@@ -69,17 +70,17 @@ func (r *reading) knnOfElastic(v jsonstream.Value, s scope) (jsonstream.Value, e
 }
 
 // narrowed reads the filter of a search among vectors, and puts the obliged one into it: what a query beside it demands does
-// not hold for its neighbours. Below a nested query the one around it sees to that.
+// not hold for its neighbours.
 func (r *reading) narrowed(v jsonstream.Value, s scope) (jsonstream.Value, error) {
 	var own []jsonstream.Value
 	if f := v.Get("filter"); present(f) {
-		made, err := r.queries(f, scope{nested: s.nested})
+		made, err := r.queries(f, scope{nested: s.nested, apart: s.apart})
 		if err != nil {
 			return v, err
 		}
 		own = listed(made)
 	}
-	if len(r.filter) == 0 || s.nested {
+	if len(r.filter) == 0 || s.nested || s.apart {
 		return v, nil
 	}
 	all := jsonstream.List(slices.Concat(r.filter, own)...)
@@ -152,7 +153,7 @@ func (r *reading) retriever(v jsonstream.Value) (jsonstream.Value, error) {
 			return v, unclear("a retriever has no list of retrievers")
 		}
 		if f := m.Get("filter"); present(f) {
-			if _, err := r.queries(f, scope{}); err != nil {
+			if _, err := r.queries(f, scope{apart: true}); err != nil {
 				return v, err
 			}
 		}

@@ -25,6 +25,7 @@ type reading struct {
 	threshold bool              // a score decides what comes back
 	amplified bool              // scores are computed in a way that could tell more digits of a distance
 	script    bool              // code runs
+	wide      bool              // a search among vectors that no filter can be put into
 	beyond    bool              // something looks at documents that the query does not match: joins, global aggregations
 	inner     map[string]string // inner hits by their names: the path that their _source is relative to
 	insides   []*search         // what is asked of them
@@ -39,9 +40,10 @@ type reading struct {
 type scope struct {
 	top    bool // it must be true of every document that comes back
 	nested bool // it is about nested documents
+	apart  bool // it looks at what was found already, or decides nothing; it is sent on as it is
 }
 
-func (s scope) within() scope { return scope{nested: s.nested} }
+func (s scope) within() scope { return scope{nested: s.nested, apart: s.apart} }
 
 type clause func(r *reading, v jsonstream.Value, s scope) (jsonstream.Value, error)
 
@@ -174,7 +176,7 @@ func nested(r *reading, v jsonstream.Value, s scope) (jsonstream.Value, error) {
 	if !ok {
 		return v, unclear("a nested query has no path")
 	}
-	made, err := r.query(v.Get("query"), scope{nested: true})
+	made, err := r.query(v.Get("query"), scope{nested: true, apart: s.apart})
 	if err != nil {
 		return v, err
 	}
@@ -216,7 +218,7 @@ func (r *reading) innerHits(v jsonstream.Value, usual, path string) error {
 }
 
 // joined looks at other documents than those that come back.
-func joined(r *reading, v jsonstream.Value, _ scope) (jsonstream.Value, error) {
+func joined(r *reading, v jsonstream.Value, s scope) (jsonstream.Value, error) {
 	if err := r.options(v, "query inner_hits", "type parent_type score score_mode min_children max_children ignore_unmapped"); err != nil {
 		return v, err
 	}
@@ -227,7 +229,7 @@ func joined(r *reading, v jsonstream.Value, _ scope) (jsonstream.Value, error) {
 			usual = t
 		}
 	}
-	made, err := r.query(v.Get("query"), scope{})
+	made, err := r.query(v.Get("query"), s.within())
 	if err != nil {
 		return v, err
 	}
@@ -347,7 +349,7 @@ func sparse(r *reading, v jsonstream.Value, s scope) (jsonstream.Value, error) {
 	if !ok || v.Get("query_vector").Kind() != jsonstream.Object {
 		return v, unclear("a sparse_vector query has no field, or no query_vector")
 	}
-	r.near(field)
+	r.near(field, s)
 	r.amplified = true
 	return v, nil
 }
@@ -446,7 +448,7 @@ func scored(r *reading, v jsonstream.Value, s scope) (jsonstream.Value, error) {
 				return v, err
 			}
 			if filter := f.Get("filter"); present(filter) {
-				if _, err := r.query(filter, scope{}); err != nil {
+				if _, err := r.query(filter, scope{apart: true}); err != nil {
 					return v, err
 				}
 			}

@@ -1,6 +1,7 @@
 package opensearch
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 	"github.com/vecgate/vecgate/internal/protocol/protocoltest"
 )
 
@@ -44,7 +47,9 @@ func TestRequestsAreReadAsWhatTheyDo(t *testing.T) {
 		{"HEAD", "/", ``, "free"},
 		{"POST", "/customers/_search", `{` + search1 + `}`, "search customers rows=10 vectors"},
 		{"GET", "/customers/_search", `{"size":3,"_source":["n"],` + search1 + `}`, "search customers rows=3"},
-		{"POST", "/customers/_search?size=3&_source=n", `{"_source":{"excludes":["v"]},` + search1 + `}`, "search customers rows=3"},
+		{"POST", "/customers/_search?size=3&_source=n", `{` + search1 + `}`, "search customers rows=3"},
+		{"POST", "/customers/_search?size=3&_source=false&docvalue_fields=v", `{` + search1 + `}`, "search customers rows=3 vectors"},
+		{"POST", "/customers/_search", `{"size":0,"aggs":{"x":{"significant_terms":{"field":"n","script_heuristic":{"script":"1"}}}}}`, "code.exec docs; aggregate customers"},
 		{"POST", "/customers/_search", `{"_source":false,"fields":["v"],` + search1 + `}`, "search customers rows=10 vectors"},
 		{"POST", "/customers/_search", `{"size":2,"_source":false,"query":{"knn":{"v":{"vector":[1],"k":2,"filter":{"term":{"n":1}}}}}}`, "search customers rows=2"},
 		{"POST", "/customers/_search", `{"size":2,"_source":false,"knn":{"field":"v","query_vector":[1],"k":2,"num_candidates":10}}`, "search customers rows=2"},
@@ -145,6 +150,8 @@ func TestWhatCannotBeReadIsUnclear(t *testing.T) {
 		{"POST", "/customers/_search?error_trace=true", `{}`},
 		{"POST", "/customers/_search?search_pipeline=p", `{}`},
 		{"POST", "/customers/_search?size=1", `{"size":10000}`},
+		{"POST", "/customers/_search?_source=n", `{"_source":["email"]}`},
+		{"POST", "/customers/_search", `{"highlight":{"type":"semantic","fields":{"text":{}}}}`},
 		{"POST", "/customers/_search", `{"size":"10"}`},
 		{"POST", "/customers/_search", `{"size":-1}`},
 		{"POST", "/customers/_search", `{"Size":1}`},
@@ -438,5 +445,82 @@ func TestAScrollGoesOnUnderTheMask(t *testing.T) {
 	}
 	if a = w.Do(t.Context(), protocoltest.Request{Method: "POST", Path: "/_search/scroll", Body: `{"scroll_id":"s2"}`}); a.Header.Get("X-Vecgate-Code") == "" {
 		t.Errorf("after it was closed: %v", a)
+	}
+}
+
+func TestARequestThatWasHeldIsNotSentWhenItsIndexIsAnotherOneNow(t *testing.T) {
+	now := time.Now()
+	d := New(func() time.Time { return now })
+	said := answers["/customers/_mapping"]
+	look := func(_ context.Context, path string) (int, jsonstream.Value, error) {
+		if path != "/customers/_mapping" || said == "" {
+			return http.StatusNotFound, jsonstream.Value{}, nil
+		}
+		return http.StatusOK, value(t, said), nil
+	}
+	for was, becomes := range map[string]string{said: answers["/both/_mapping"], "": said, answers["/both/_mapping"]: ""} {
+		d.indices.forget()
+		said = was
+		r := &httpwire.Request{Target: "docs", Params: map[string]string{"index": "customers", "id": "1"}, Body: value(t, `{}`), Ask: look}
+		for _, route := range d.Routes() {
+			if route.Name == "index" {
+				r.Route = &route
+			}
+		}
+		call, err := d.Read(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		obliged, err := call.Oblige(&access.Obligations{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(time.Minute)
+		if err := obliged.Check(t.Context()); err != nil {
+			t.Errorf("nothing changed: %v", err)
+		}
+		said = becomes
+		now = now.Add(time.Minute)
+		if err := obliged.Check(t.Context()); err == nil {
+			t.Errorf("%.40q became %.40q, and the request is sent", was, becomes)
+		}
+	}
+}
+
+func TestElasticsearchsClientsAreUnderstood(t *testing.T) {
+	w := protocoltest.Start(t, suite())
+	for kind, ok := range map[string]bool{
+		"application/vnd.elasticsearch+json; compatible-with=8": true, "application/vnd.elasticsearch+json;compatible-with=9": true, "application/json": true,
+		"application/vnd.elasticsearch+json; compatible-with=8; charset=utf-16": false, "application/vnd.elasticsearch+cbor; compatible-with=8": false, "application/cbor": false,
+		"application/vnd.elasticsearch+x-ndjson; compatible-with=8": false, "application/smile": false, "application/yaml": false,
+	} {
+		a := w.Do(t.Context(), protocoltest.Request{Method: "POST", Path: "/customers/_search", Body: `{}`, Header: http.Header{
+			"Content-Type": {kind}, "Accept": {kind}, "Authorization": {"ApiKey " + protocoltest.Token},
+		}})
+		if (a.Status == http.StatusOK) != ok {
+			t.Errorf("%s: %v", kind, a)
+		}
+	}
+	for _, kind := range []string{"application/vnd.elasticsearch+x-ndjson; compatible-with=8", "application/x-ndjson", "application/json", "application/vnd.elasticsearch+json;compatible-with=9"} {
+		a := w.Do(t.Context(), protocoltest.Request{Method: "POST", Path: "/customers/_bulk", Body: "{\"delete\":{\"_id\":\"1\"}}\n", Header: http.Header{
+			"Content-Type": {kind}, "Authorization": {"ApiKey " + protocoltest.Token},
+		}})
+		if a.Status != http.StatusOK {
+			t.Errorf("%s: %v", kind, a)
+		}
+	}
+	for _, r := range w.All() {
+		if kind := r.Header.Get("Content-Type"); r.Method == http.MethodPost && kind != "application/json" && kind != "application/x-ndjson" {
+			t.Errorf("sent on as %q", kind)
+		}
+	}
+	w.Upstream(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("X-Elastic-Product", "Elasticsearch")
+		rw.Header().Set("X-Found-Handling-Instance", "i")
+		engine(rw, r)
+	}))
+	a := w.Do(t.Context(), protocoltest.Request{Method: "GET", Path: "/"})
+	if a.Header.Get("X-Elastic-Product") != "Elasticsearch" || a.Header.Get("X-Found-Handling-Instance") != "" {
+		t.Errorf("%v %v", a, a.Header)
 	}
 }

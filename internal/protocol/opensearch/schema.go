@@ -92,7 +92,7 @@ func (c *call) runs(v jsonstream.Value) {
 
 func code(v jsonstream.Value) bool {
 	for name, m := range v.Members() {
-		if strings.Contains(name, "pipeline") && present(m) || name == "script" || name == "runtime" || name == "derived" || code(m) {
+		if strings.Contains(name, "pipeline") && present(m) || strings.HasSuffix(name, "script") || name == "runtime" || name == "derived" || code(m) {
 			return true
 		}
 	}

@@ -42,7 +42,8 @@ func (d *Dialect) readSearch(body jsonstream.Value, params map[string]string, fi
 	if err := s.closed(body, searchMembers); err != nil {
 		return nil, err
 	}
-	for _, read := range []func() error{s.queried, func() error { return s.paging(params) }, func() error { return s.shown(body) }, s.more} {
+	shown := func() error { return firstOf(s.shown(body), s.addressed(params)) }
+	for _, read := range []func() error{s.queried, func() error { return s.paging(params) }, shown, s.more} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -101,7 +102,7 @@ func (s *search) queried() error {
 		if err := s.options(q, "rescore_query", "query_weight rescore_query_weight score_mode"); err != nil {
 			return err
 		}
-		if _, err := s.query(q.Get("rescore_query"), scope{}); err != nil {
+		if _, err := s.query(q.Get("rescore_query"), scope{apart: true}); err != nil {
 			return err
 		}
 		s.amplified = true
@@ -234,7 +235,7 @@ func (s *reading) sort(v jsonstream.Value) error {
 					return err
 				}
 				if f := n.Get("filter"); present(f) {
-					if _, err := s.query(f, scope{nested: true}); err != nil {
+					if _, err := s.query(f, scope{nested: true, apart: true}); err != nil {
 						return err
 					}
 				}
@@ -273,8 +274,42 @@ func (s *search) shown(v jsonstream.Value) error {
 	return s.highlight(v.Get("highlight"))
 }
 
+// addressed reads what of a document is returned as the address says it.
+func (s *search) addressed(params map[string]string) error {
+	for _, name := range []string{"stored_fields", "docvalue_fields"} {
+		if list := params[name]; list != "" {
+			s.fields = append(s.fields, strings.Split(list, ",")...)
+		}
+	}
+	f, ok := sourceOf(params)
+	if !ok {
+		return nil
+	}
+	if present(s.body.Get("_source")) {
+		return unclear("its _source stands both in the document and in the address")
+	}
+	s.source = f
+	return nil
+}
+
+// sourceOf is what the parameters of an address say of the source, when they say anything.
+func sourceOf(params map[string]string) (f sourceFilter, ok bool) {
+	if v, has := params["_source"]; has {
+		ok, f.none = true, v == "false"
+		if v != "" && v != "true" && v != "false" {
+			f.includes = strings.Split(v, ",")
+		}
+	}
+	for name, to := range map[string]*[]string{"_source_includes": &f.includes, "_source_excludes": &f.excludes} {
+		if v := params[name]; v != "" {
+			ok, *to = true, strings.Split(v, ",")
+		}
+	}
+	return f, ok
+}
+
 const highlightOptions = "fields type pre_tags post_tags fragment_size number_of_fragments fragment_offset order require_field_match boundary_scanner boundary_chars boundary_max_scan " +
-	"boundary_scanner_locale encoder fragmenter no_match_size matched_fields phrase_limit tags_schema highlight_query max_fragment_length force_source max_analyzed_offset max_analyzer_offset options"
+	"boundary_scanner_locale encoder fragmenter no_match_size matched_fields phrase_limit tags_schema highlight_query max_fragment_length force_source max_analyzed_offset max_analyzer_offset"
 
 func (s *search) highlight(v jsonstream.Value) error {
 	if !present(v) {
@@ -293,8 +328,11 @@ func (s *search) highlight(v jsonstream.Value) error {
 		}
 	}
 	for _, part := range parts {
+		if kind, ok := part.Get("type").Text(); ok && !named("unified plain fvh", kind) {
+			return unclear("its highlights are of a type that is not known")
+		}
 		if q := part.Get("highlight_query"); present(q) {
-			if _, err := s.query(q, scope{}); err != nil {
+			if _, err := s.query(q, scope{apart: true}); err != nil {
 				return err
 			}
 		}
