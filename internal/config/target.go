@@ -87,6 +87,11 @@ type Credential struct {
 	// one that asks for none.
 	Password Secret `yaml:"password"`
 	// Header says how the password is shown to a database that speaks HTTP or gRPC: bearer, basic and elastic-api-key in
-	// Authorization, milvus there as Milvus wants it, the others in the header of that name.
-	Header string `yaml:"header" default:"bearer" enum:"bearer|basic|milvus|api-key|x-chroma-token|elastic-api-key"`
+	// Authorization, milvus there as Milvus wants it, sigv4 by signing requests to Amazon's services with it (user is the
+	// access key's id), the others in the header of that name.
+	Header string `yaml:"header" default:"bearer" enum:"bearer|basic|milvus|api-key|x-chroma-token|elastic-api-key|sigv4"`
+	// Region of Amazon's where the database is, for sigv4.
+	Region string `yaml:"region"`
+	// Service of Amazon's that the database is, for sigv4: es is OpenSearch Service, aoss is OpenSearch Serverless.
+	Service string `yaml:"service" default:"es" enum:"es|aoss"`
 }

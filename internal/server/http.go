@@ -46,6 +46,7 @@ func (s *Server) http(l *config.Listener) (frontEnd, error) {
 		}
 		c.Targets[t.Name] = httpwire.Target{
 			Gate: s.gateTarget(t), Dialect: dialects[t.Engine](s.options.Now), Address: t.Address, TLS: upstream, Shows: httpwire.Scheme(t.Credential.Header),
+			Signing: httpwire.Signing{Region: t.Credential.Region, Service: t.Credential.Service},
 		}
 	}
 	if !s.speaksGRPC(l) {

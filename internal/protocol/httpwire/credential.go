@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/vault"
 )
 
 // keyHeaders are where the databases' own clients put a key, besides Authorization.
@@ -54,9 +55,10 @@ func noToken(why string) *access.Refusal {
 }
 
 // show puts the gateway's credential into a request to the target.
-func (t *target) show(h http.Header, user, secret string) {
+func (t *target) show(r *http.Request, c vault.Credential) error {
+	h, user, secret := r.Header, c.User, c.Secret.Reveal()
 	if secret == "" {
-		return
+		return nil
 	}
 	switch t.Shows {
 	case Basic:
@@ -68,6 +70,8 @@ func (t *target) show(h http.Header, user, secret string) {
 		h.Set("Authorization", "Bearer "+secret)
 	case APIKey:
 		h.Set("Api-Key", secret)
+	case SigV4:
+		return t.Signing.sign(r, user, secret, t.now())
 	case ElasticKey:
 		h.Set("Authorization", "ApiKey "+secret)
 	case ChromaToken:
@@ -75,4 +79,5 @@ func (t *target) show(h http.Header, user, secret string) {
 	default:
 		h.Set("Authorization", "Bearer "+secret)
 	}
+	return nil
 }

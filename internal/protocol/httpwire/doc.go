@@ -32,6 +32,7 @@ const (
 	APIKey      Scheme = "api-key"
 	Milvus      Scheme = "milvus" // Authorization: Bearer USER:SECRET, or the secret alone
 	ChromaToken Scheme = "x-chroma-token"
+	SigV4       Scheme = "sigv4"           // signed with an access key, for Amazon's services
 	ElasticKey  Scheme = "elastic-api-key" // Authorization: ApiKey SECRET
 )
 
@@ -42,6 +43,7 @@ type Target struct {
 	Address string      // host:port
 	TLS     *tls.Config // nil means plain HTTP
 	Shows   Scheme      // Bearer when empty
+	Signing Signing     // of SigV4
 }
 
 // Limits bound what clients can make the gateway hold. Zero values take the defaults.
@@ -86,6 +88,7 @@ type target struct {
 	Target
 	routes  *routes
 	accents Accents
+	now     func() time.Time
 	client  *http.Transport
 }
 
@@ -122,7 +125,7 @@ func New(c Config) (*Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", name, err)
 		}
-		known := &target{Target: t, routes: table, client: transport(t)}
+		known := &target{Target: t, routes: table, client: transport(t), now: c.Now}
 		if accented, ok := t.Dialect.(Accented); ok {
 			known.accents = accented.Accents()
 		}

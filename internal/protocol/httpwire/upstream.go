@@ -60,7 +60,9 @@ func (t *target) request(ctx context.Context, method, path, query string, body [
 
 // send carries a request to the target with the gateway's credential. An answer that could not be masked is refused.
 func (t *target) send(r *http.Request, c vault.Credential) (*http.Response, error) {
-	t.show(r.Header, c.User, c.Secret.Reveal())
+	if err := t.show(r, c); err != nil {
+		return nil, fmt.Errorf("show the credential: %w", err)
+	}
 	resp, err := t.client.RoundTrip(r)
 	if err != nil {
 		return nil, &access.Refusal{Code: access.CodeUnavailable, Message: fmt.Sprintf("target %s does not answer", t.Gate.Name), Err: err}
