@@ -22,6 +22,7 @@ func checkTarget(c *Config, t *Target, path string, r *report) {
 		r.at(path+".credential.user", "is missing, and header: basic shows it")
 	}
 	checkSigning(t, path+".credential", r)
+	checkAPI(t, path, r)
 	if t.Reads == "" {
 		t.Reads = c.Audit.Reads
 	}
