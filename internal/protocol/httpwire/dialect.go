@@ -53,7 +53,8 @@ type Route struct {
 	// Query are the parameters that may follow the path, each once, with a value that is a plain word. The value of one of
 	// Texts may be any text, and one of Lists may come with any texts as often as it likes.
 	Query, Texts, Lists []string
-	// Headers are what a request may carry on to the engine, each once, by their canonical names. All others are dropped.
+	// Headers are what a request may carry on to the engine, each with one value, by their canonical names. All others are
+	// dropped.
 	Headers []string
 	// Body says that the operation takes a JSON document; Optional that it may also come without.
 	Body     bool
@@ -79,7 +80,8 @@ type Request struct {
 	Lines   []jsonstream.Value // of a route that takes lines; at least one
 	// Subject is who asks: for what only the one who began it may go on with, such as a cursor.
 	Subject string
-	// Ask lets the gateway itself look something up at the target, with GET, on its own credential.
+	// Ask lets the gateway itself look something up at the target, with GET, on its own credential. The path is escaped; a
+	// query may follow it after a question mark.
 	Ask func(ctx context.Context, path string) (status int, answer jsonstream.Value, err error)
 	// Post is Ask with POST and a document, for what changes nothing.
 	Post func(ctx context.Context, path string, document jsonstream.Value) (status int, answer jsonstream.Value, err error)
@@ -123,7 +125,8 @@ type Obliged struct {
 	Filtered bool
 	// Check, if not nil, is called right before the call is sent, when it has been decided, released and written down. It
 	// finds out with Ask or Post what obligations want to be known about stored points; its error, an *access.Refusal or
-	// a fault of the look-up, keeps the call from being sent.
+	// a fault of the look-up, keeps the call from being sent. It may still narrow Body, such as to those of the points
+	// asked for that may be reached.
 	Check func(context.Context) error
 	// Rewrite, if not nil, makes another answer of a successful one that is read as a whole, before the mask; an answer
 	// that is too long for that is withheld. It is for lists of what collections there are, not for points.

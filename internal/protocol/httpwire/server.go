@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,7 +153,7 @@ func carried(h http.Header, route *Route) (map[string]string, error) {
 		switch {
 		case len(values) == 0:
 			continue
-		case len(values) > 1:
+		case slices.ContainsFunc(values, func(v string) bool { return v != values[0] }): // some clients say the same thing twice
 			return nil, &Unclear{"it carries the header " + name + " twice"}
 		case len(values[0]) > 256 || strings.ContainsFunc(values[0], func(c rune) bool { return c < ' ' || c > '~' }):
 			return nil, &Unclear{"its header " + name + " is long, or not printable ASCII"}
@@ -218,9 +219,9 @@ func (a *Accents) document(contentType string) bool {
 	return isJSON(contentType) || contains(a.JSON, a.plain(contentType))
 }
 
-// lines says whether something is lines of JSON, in UTF-8.
+// lines says whether something is lines of JSON, in UTF-8; some clients send them as plain text.
 func (a *Accents) lines(contentType string) bool {
-	return isType(contentType, "application/x-ndjson") || isType(contentType, "application/ndjson") || contains(a.Lines, a.plain(contentType))
+	return isType(contentType, "application/x-ndjson") || isType(contentType, "application/ndjson") || isType(contentType, "text/plain") || contains(a.Lines, a.plain(contentType))
 }
 
 // plain is the media type, when it has no parameter but those that it may have.
