@@ -32,7 +32,7 @@ func ask(_ context.Context, path string) (int, jsonstream.Value, error) {
 // FuzzSearch wants no document to panic, what is sent on to be read as the same again, and no search to pass without the filter.
 func FuzzSearch(f *testing.F) {
 	for _, seed := range []string{
-		`{}`, `{"query":{"bool":{"must":[{"term":{"n":1}},{"knn":{"v":{"vector":[1],"k":1,"filter":{"term":{"n":1}}}}}]}}}`, `{"knn":{"field":"v","query_vector":[1],"k":1}}`,
+		`{}`, `{"query":{"hybrid":{}}}`, `{"retriever":{"rrf":{}}}`, `{"query":{"bool":{"must":[{"term":{"n":1}},{"knn":{"v":{"vector":[1],"k":1,"filter":{"term":{"n":1}}}}}]}}}`, `{"knn":{"field":"v","query_vector":[1],"k":1}}`,
 		`{"retriever":{"rrf":{"retrievers":[{"standard":{"query":{"match_all":{}}}}]}}}`, `{"query":{"hybrid":{"queries":[{"match_all":{}}]}},"size":0,"aggs":{"a":{"terms":{"field":"n"}}}}`,
 		`{"query":{"nested":{"path":"notes","query":{"match":{"notes.author":{"query":"a"}}},"inner_hits":{}}},"sort":[{"n":{"order":"asc"}}],"_source":{"includes":["a"]},"highlight":{"fields":{"*":{}}}}`,
 	} {
