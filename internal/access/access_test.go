@@ -52,6 +52,89 @@ func TestFieldPatterns(t *testing.T) {
 	}
 }
 
+func TestAFieldOfACollectionWithDotsInItsNameIsMatched(t *testing.T) {
+	dotted := Resource{"docs", "t:d", "my.customers"}
+	for _, c := range []struct {
+		pattern FieldPattern
+		field   string
+		want    bool
+	}{
+		{"docs/t:d/my.customers.email", "email", true},
+		{"docs/t:d/my.customers.meta.email", "meta.email", true},
+		{"docs/t:d/my.customers.*", "x", true},
+		{"docs/t:d/*.email", "email", true},
+		{"docs/t:d/my.customers.email", "city", false},
+		{"docs/t:d/my.suppliers.email", "email", false},
+	} {
+		if got := c.pattern.Match(dotted, c.field); got != c.want {
+			t.Errorf("FieldPattern(%q).Match(%q) = %v, want %v", c.pattern, c.field, got, c.want)
+		}
+	}
+}
+
+func TestAPatternReachesWhatHoldsWhatItMatches(t *testing.T) {
+	for _, c := range []struct {
+		pattern Pattern
+		r       Resource
+		want    bool
+	}{
+		{"docs/t/x", Resource{"docs", "t", "x"}, true},
+		{"docs/t/x", Resource{"docs", "t", "y"}, false},
+		{"docs/t/x", Resource{Target: "docs", Namespace: "t"}, true},
+		{"docs/t/x", Resource{Target: "docs", Namespace: "u"}, false},
+		{"docs/t/x", Resource{Target: "docs"}, true},
+		{"docs/t/x", Resource{Target: "other"}, false},
+		{"docs/**", Resource{Target: "docs", Namespace: "t"}, true},
+		{"docs", Resource{"docs", "t", "x"}, false},
+		{"docs/t", Resource{"docs", "t", "x"}, false},
+		{"docs/t/**", Resource{"docs", "t", "x"}, true},
+		{"*/*/x", Resource{"docs", "t", "x"}, true},
+		{"**", Resource{}, true},
+	} {
+		if got := c.pattern.Reaches(c.r); got != c.want {
+			t.Errorf("Pattern(%q).Reaches(%v) = %v, want %v", c.pattern, c.r, got, c.want)
+		}
+	}
+}
+
+func TestWhoCannotFilterRefuses(t *testing.T) {
+	o := &Obligations{Filters: []FilterRule{{Pattern: "docs/t/x", Field: "tenant", Values: []string{"acme"}, Rule: "own-tenant"}}}
+	in := Resource{"docs", "t", "x"}
+	for _, c := range []struct {
+		access  Access
+		refused bool
+	}{
+		{Access{Action: Search, Resource: in}, true},
+		{Access{Action: Count, Resource: in}, true},
+		{Access{Action: DeleteAll, Resource: in}, true},
+		{Access{Action: SchemaDrop, Resource: in}, true},
+		{Access{Action: TenantDrop, Resource: Resource{Target: "docs", Namespace: "t"}}, true},
+		{Access{Action: Unknown, Resource: Resource{Target: "docs"}}, true},
+		{Access{Action: Search, Resource: Resource{"docs", "t", "y"}}, false},
+		{Access{Action: SchemaRead, Resource: in}, false},
+		{Access{Action: SchemaList, Resource: Resource{Target: "docs", Namespace: "t"}}, false},
+	} {
+		refusal := o.Unfiltered(&Operation{Accesses: []Access{{Action: SchemaRead, Resource: in}, c.access}})
+		if (refusal != nil) != c.refused {
+			t.Errorf("%s on %s: %v, want refused %v", c.access.Action, c.access.Resource, refusal, c.refused)
+		}
+		if refusal != nil && (refusal.Code != CodeObligation || refusal.Rule != "own-tenant") {
+			t.Errorf("%s on %s: %+v", c.access.Action, c.access.Resource, refusal)
+		}
+	}
+	if refusal := o.Unfiltered(&Operation{Unclear: "?", Accesses: []Access{{Action: SchemaRead, Resource: in}}}); refusal == nil {
+		t.Error("what could not be read is not refused")
+	}
+	if refusal := (&Obligations{}).Unfiltered(&Operation{Accesses: []Access{{Action: Search, Resource: in}}}); refusal != nil {
+		t.Errorf("without a filter: %v", refusal)
+	}
+	for _, a := range Actions() {
+		if a.Writes() && !a.ReachesPoints() && a != SchemaCreate && a != IndexCreate && a != IndexRebuild && a != TenantCreate {
+			t.Errorf("%s changes something, yet no filter concerns it", a)
+		}
+	}
+}
+
 func TestEveryUnknownActionWeighsAsUnknown(t *testing.T) {
 	if Action("serach").Known() || Action("serach").Weight() != Unknown.Weight() || !Action("serach").Writes() {
 		t.Error("an action outside the vocabulary is not treated as able to do anything")
@@ -102,6 +185,9 @@ func FuzzPatternsNeverPanic(f *testing.F) {
 		r := Resource{a, b, c}
 		Pattern(pattern).Match(r)
 		FieldPattern(pattern).Match(r, c)
+		if Pattern(pattern).Match(r) && !Pattern(pattern).Reaches(r) {
+			t.Errorf("%q matches %v and does not reach it", pattern, r)
+		}
 		if !Pattern("**").Match(r) {
 			t.Errorf("** does not match %v", r)
 		}

@@ -96,6 +96,15 @@ func (a Action) Weight() int {
 // Writes reports whether the action changes data, schema or rights; reads and session settings do not.
 func (a Action) Writes() bool { return a.Weight() >= weights[Insert] }
 
+// pointless are the actions that neither show nor change nor destroy a single point.
+var pointless = map[Action]bool{
+	Connect: true, SessionSet: true, MetaHealth: true, SchemaList: true, SchemaRead: true, SchemaCreate: true, IndexCreate: true, IndexRebuild: true,
+	AliasRead: true, TenantRead: true, TenantCreate: true, SnapshotList: true, ClusterRead: true, IAMRead: true,
+}
+
+// ReachesPoints reports whether the action shows, changes or destroys points, so that a filter on them concerns it.
+func (a Action) ReachesPoints() bool { return !pointless[a] }
+
 // Actions lists the vocabulary in no particular order.
 func Actions() []Action {
 	all := make([]Action, 0, len(weights))

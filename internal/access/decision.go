@@ -82,15 +82,41 @@ type FilterRule struct {
 	Rule    string   // the protect rule that asks for it
 }
 
-// FiltersOn are the filters that a resource's points must pass.
+// FiltersOn are the filters that a resource's points must pass. A whole namespace or target has those of everything in it.
 func (o *Obligations) FiltersOn(r Resource) []FilterRule {
 	var on []FilterRule
 	for _, f := range o.Filters {
-		if f.Pattern.Match(r) {
+		if f.Pattern.Reaches(r) {
 			on = append(on, f)
 		}
 	}
 	return on
+}
+
+// Unfiltered refuses an operation one of whose accesses is under a filter; nil means that none is. It is for whoever
+// cannot put a condition on what they do.
+func (o *Obligations) Unfiltered(op *Operation) *Refusal {
+	if len(o.Filters) == 0 {
+		return nil
+	}
+	accesses := op.Accesses
+	if op.Unclear != "" {
+		accesses = []Access{{Action: Unknown, Resource: Resource{Target: op.First().Resource.Target}}}
+	}
+	for i := range accesses {
+		a := &accesses[i]
+		if !a.Action.ReachesPoints() {
+			continue
+		}
+		if on := o.FiltersOn(a.Resource); len(on) > 0 {
+			return &Refusal{
+				Code: CodeObligation, Rule: on[0].Rule,
+				Message: "rule " + on[0].Rule + " lets you reach only the points of " + a.Resource.String() + " whose " + on[0].Field + " is yours, and " + string(a.Action) + " cannot be narrowed to them here",
+				Hint:    "use a request that takes a filter",
+			}
+		}
+	}
+	return nil
 }
 
 // Mask is a way of hiding a value.
@@ -188,17 +214,40 @@ func (p Pattern) Match(r Resource) bool {
 // FieldPattern is a Pattern followed by a field: "products/public/customers.email", "**.phone".
 type FieldPattern string
 
-// Match reports whether the field of the resource matches. The field is what follows the last dot that is not in a
-// path segment; a nested field keeps its own dots by writing them after the first: "docs/x/y.meta.email".
+// Match reports whether the field of the resource matches. Names of collections and of fields can both have dots, so
+// any dot after the last slash may be the one between them: "docs/x/y.meta.email" is the field meta.email of y, and the
+// field email of y.meta. Reading it both ways hides too much rather than too little.
 func (p FieldPattern) Match(r Resource, field string) bool {
 	s := string(p)
-	slash := strings.LastIndexByte(s, '/')
-	dot := strings.IndexByte(s[slash+1:], '.')
-	if dot < 0 {
-		return false
+	for dot := strings.LastIndexByte(s, '/') + 1; ; dot++ {
+		next := strings.IndexByte(s[dot:], '.')
+		if next < 0 {
+			return false
+		}
+		dot += next
+		if glob(s[dot+1:], field) && Pattern(s[:dot]).Match(r) {
+			return true
+		}
 	}
-	dot += slash + 1
-	return glob(s[dot+1:], field) && Pattern(s[:dot]).Match(r)
+}
+
+// Reaches reports whether the resource, or anything that can be in it, matches.
+func (p Pattern) Reaches(r Resource) bool {
+	s := string(p)
+	for _, segment := range []string{r.Target, r.Namespace, r.Collection} {
+		if segment == "" || s == "**" {
+			return true
+		}
+		head, rest, more := strings.Cut(s, "/")
+		if !glob(head, segment) {
+			return false
+		}
+		if !more {
+			return p.Match(r)
+		}
+		s = rest
+	}
+	return p.Match(r)
 }
 
 func matchSegments(pattern string, segments []string) bool {

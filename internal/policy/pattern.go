@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"iter"
 	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -98,7 +99,7 @@ func anyMeet(a, b []access.Pattern) bool {
 	return false
 }
 
-// splitField cuts a field pattern into its resource pattern and its field, as access.FieldPattern reads it.
+// splitField cuts a field pattern into its resource pattern and its field, at the first dot that can be between them.
 func splitField(p access.FieldPattern) (resource, field string) {
 	s := string(p)
 	slash := strings.LastIndexByte(s, '/')
@@ -108,9 +109,26 @@ func splitField(p access.FieldPattern) (resource, field string) {
 
 // fieldsMeet reports whether some field of some resource could match both patterns.
 func fieldsMeet(a, b access.FieldPattern) bool {
-	ar, af := splitField(a)
-	br, bf := splitField(b)
-	return globsMeet(af, bf) && patternsMeet(ar, br)
+	for ar, af := range splits(a) {
+		for br, bf := range splits(b) {
+			if globsMeet(af, bf) && patternsMeet(ar, br) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// splits are all the ways in which access.FieldPattern reads a field pattern: its resource pattern and its field.
+func splits(p access.FieldPattern) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		s := string(p)
+		for i := strings.LastIndexByte(s, '/') + 1; i < len(s); i++ {
+			if s[i] == '.' && !yield(s[:i], s[i+1:]) {
+				return
+			}
+		}
+	}
 }
 
 // globCovers reports whether every text that inner matches is matched by outer: a star of inner must be taken up by a

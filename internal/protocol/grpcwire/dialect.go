@@ -56,6 +56,9 @@ type Request struct {
 	Metadata map[string]string
 	// Ask lets the gateway itself look something up at the target, on its own credential.
 	Ask func(ctx context.Context, method string, request, response proto.Message) error
+	// May says whether policy would let the subject do something by itself, if need be once a person released it. Nothing
+	// is recorded: it is for leaving things out of answers, never for letting a request pass.
+	May func(access.Access) bool
 }
 
 // Call is what a request would do, and as what it is sent on.
@@ -67,8 +70,9 @@ type Call struct {
 	Message  proto.Message
 	Metadata map[string]string
 	// Oblige takes on obligations, or returns an *access.Refusal that says which one cannot be fulfilled. Nil means that no
-	// obligation can concern the call, because its answer holds nothing that is stored in a collection. It may be called
-	// more than once and leaves Message as it is.
+	// obligation can concern the call, because its answer holds nothing that is stored in a collection; where a filter
+	// concerns one of its accesses the carrier refuses it all the same. It may be called more than once and leaves Message
+	// as it is.
 	Oblige func(*access.Obligations) (*Obliged, error)
 	// Done, if not nil, is called after the target carried out the call.
 	Done func()
@@ -78,6 +82,13 @@ type Call struct {
 type Obliged struct {
 	// Message is sent instead of the call's own, when it is not nil.
 	Message proto.Message
+	// Filtered says that every filter of every access is fulfilled (access.Obligations.Filters). Without it, a call one of
+	// whose accesses is under a filter is refused (access.Obligations.Unfiltered).
+	Filtered bool
+	// Check, if not nil, is called right before the call is sent, when it has been decided, released and written down. It
+	// finds out with Ask what obligations want to be known about stored points; its error, an *access.Refusal or a fault
+	// of the look-up, keeps the call from being sent.
+	Check func(context.Context) error
 	// Mask hides in an answer what must be hidden, and counts its rows. An error withholds the answer.
 	Mask func(*mask.Hider, proto.Message) (rows int64, err error)
 	// Rows is the most that the answer may hold; 0 bounds nothing.

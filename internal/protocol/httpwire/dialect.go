@@ -34,8 +34,12 @@ type Route struct {
 	Path string
 	// Query are the parameters that may follow the path, each once.
 	Query []string
+	// Headers are what a request may carry on to the engine, each once, by their canonical names. All others are dropped.
+	Headers []string
 	// Body says that the operation takes a JSON document.
 	Body bool
+	// Lines says that it takes lines of JSON instead, one document on each (NDJSON).
+	Lines bool
 	// Actions are what policy is asked about, for the reference; more than one when it depends on the request.
 	Actions []access.Action
 	// About says in a sentence what decides between them, or what else is to be known.
@@ -48,9 +52,17 @@ type Request struct {
 	Target string
 	Params map[string]string
 	Query  map[string]string
-	Body   jsonstream.Value // the zero Value when there was none
+	// Headers holds what Route.Headers names, as far as it came.
+	Headers map[string]string
+	Body    jsonstream.Value   // the zero Value when there was none
+	Lines   []jsonstream.Value // of a route that takes lines; at least one
 	// Ask lets the gateway itself look something up at the target, with GET, on its own credential.
 	Ask func(ctx context.Context, path string) (status int, answer jsonstream.Value, err error)
+	// Post is Ask with POST and a document, for what changes nothing.
+	Post func(ctx context.Context, path string, document jsonstream.Value) (status int, answer jsonstream.Value, err error)
+	// May says whether policy would let the subject do something by itself, if need be once a person released it. Nothing
+	// is recorded: it is for leaving things out of answers, never for letting a request pass.
+	May func(access.Access) bool
 }
 
 // Call is what a request would do, and as what it is sent on.
@@ -58,14 +70,16 @@ type Call struct {
 	Accesses []access.Access
 	// Free says that the call touches no data: it is recorded like any other and needs no rule.
 	Free bool
-	// Method, Path, Query and Body are sent; Path is already escaped.
-	Method string
-	Path   string
-	Query  map[string]string
-	Body   jsonstream.Value
+	// Method, Path, Query, Headers and either Body or Lines are sent; Path is already escaped.
+	Method  string
+	Path    string
+	Query   map[string]string
+	Headers map[string]string
+	Body    jsonstream.Value
+	Lines   []jsonstream.Value
 	// Oblige takes on obligations, or returns an *access.Refusal that says which one cannot be fulfilled. Nil means that no
-	// obligation can concern the call, because its answer holds nothing that is stored in a collection. It may be called
-	// more than once.
+	// obligation can concern the call, because its answer holds nothing that is stored in a collection; where a filter
+	// concerns one of its accesses the carrier refuses it all the same. It may be called more than once.
 	Oblige func(*access.Obligations) (*Obliged, error)
 	// Done, if not nil, is called after the target carried out the call.
 	Done func()
@@ -73,8 +87,19 @@ type Call struct {
 
 // Obliged is how a call is sent and answered under its obligations.
 type Obliged struct {
-	// Body is sent instead of the call's own, when it is a value.
-	Body jsonstream.Value
+	// Body or Lines are sent instead of the call's own, when they are there.
+	Body  jsonstream.Value
+	Lines []jsonstream.Value
+	// Filtered says that every filter of every access is fulfilled (access.Obligations.Filters). Without it, a call one of
+	// whose accesses is under a filter is refused.
+	Filtered bool
+	// Check, if not nil, is called right before the call is sent, when it has been decided, released and written down. It
+	// finds out with Ask or Post what obligations want to be known about stored points; its error, an *access.Refusal or
+	// a fault of the look-up, keeps the call from being sent.
+	Check func(context.Context) error
+	// Rewrite, if not nil, makes another answer of a successful one that is read as a whole, before the mask; an answer
+	// that is too long for that is withheld. It is for lists of what collections there are, not for points.
+	Rewrite func(jsonstream.Value) (jsonstream.Value, error)
 	// Mask is applied to the answer. With a mask, an answer that is not JSON is withheld.
 	Mask *jsonstream.Node
 	// Rows is the most that the answer may count at the mask's Count nodes; 0 bounds nothing.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -37,7 +39,8 @@ type exchange struct {
 func (x *exchange) set(r *http.Request, call *Call, fault error) {
 	x.call = call
 	if fault == nil {
-		x.wire = render(call.Method, call.Path, call.Query, call.Body.Raw())
+		body, _ := document(call.Body, call.Lines)
+		x.wire = render(call.Method, call.Path, call.Query, call.Headers, body)
 		x.op = access.Operation{Accesses: call.Accesses, Free: call.Free, Canonical: x.wire}
 		x.op.Text = string(x.wire[:min(len(x.wire), maxText)])
 		return
@@ -62,16 +65,30 @@ func (x *exchange) set(r *http.Request, call *Call, fault error) {
 const maxText = 64 << 10
 
 // render is the canonical form of a request: what is recorded, and what an approval is bound to.
-func render(method, path string, query map[string]string, body []byte) []byte {
+func render(method, path string, query, headers map[string]string, body []byte) []byte {
 	out := append([]byte(method), ' ')
 	out = append(out, path...)
 	if len(query) > 0 {
 		out = append(append(out, '?'), encode(query)...)
 	}
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		out = fmt.Appendf(out, " %s:%q", name, headers[name])
+	}
 	if body != nil {
 		out = append(append(out, '\n'), body...)
 	}
 	return out
+}
+
+// document is what is sent of a document or of lines, and as what type.
+func document(body jsonstream.Value, lines []jsonstream.Value) (text []byte, kind string) {
+	if lines == nil {
+		return body.Raw(), "application/json"
+	}
+	for _, line := range lines {
+		text = append(append(text, line.Raw()...), '\n')
+	}
+	return text, "application/x-ndjson"
 }
 
 // Operation implements gate.Exchange.
@@ -89,24 +106,43 @@ func (x *exchange) Oblige(o *access.Obligations) error {
 	if x.fault != nil {
 		return x.fault
 	}
-	if x.call.Oblige == nil {
-		x.obliged = &Obliged{}
-		return nil
+	x.obliged = &Obliged{}
+	if x.call.Oblige != nil {
+		obliged, err := x.call.Oblige(o)
+		if err != nil {
+			return err
+		}
+		x.obliged = obliged
 	}
-	obliged, err := x.call.Oblige(o)
-	x.obliged = obliged
-	return err
+	if refusal := o.Unfiltered(&x.op); refusal != nil && !x.obliged.Filtered {
+		return refusal
+	}
+	return nil
 }
 
 // Forward implements gate.Exchange.
 func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape) error {
-	body := x.call.Body.Raw()
-	if raw := x.obliged.Body.Raw(); raw != nil {
-		body = raw
+	body, kind := document(x.call.Body, x.call.Lines)
+	if x.obliged.Body.Raw() != nil || x.obliged.Lines != nil {
+		body, kind = document(x.obliged.Body, x.obliged.Lines)
+	}
+	if x.obliged.Check != nil {
+		if err := x.obliged.Check(ctx); err != nil {
+			if refusal, ok := errors.AsType[*access.Refusal](err); ok {
+				return refusal
+			}
+			return &access.Refusal{Code: access.CodeUnavailable, Message: "the gateway could not find out which points the request would reach", Err: err}
+		}
 	}
 	r, err := x.target.request(ctx, x.call.Method, x.call.Path, x.call.Query, body)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", kind)
+	}
+	for name, value := range x.call.Headers {
+		r.Header.Set(name, value)
 	}
 	x.resp, err = x.target.send(r, c)
 	return err
@@ -122,6 +158,8 @@ func (x *exchange) Reply(_ context.Context, tape gate.Tape) (access.Outcome, err
 	case out.status >= 400:
 		outcome.Code = strconv.Itoa(out.status)
 		err = x.complaint(out)
+	case x.obliged.Rewrite != nil:
+		outcome.Rows, err = x.rewritten(out)
 	case x.obliged.Mask != nil:
 		outcome.Rows, err = x.masked(out)
 	default:
@@ -148,8 +186,12 @@ func (x *exchange) masked(out *outlet) (int64, error) {
 	if !isJSON(out.kind) {
 		return 0, x.unmaskable(fmt.Errorf("content type %q", out.kind))
 	}
+	return x.mask(out, x.resp.Body)
+}
+
+func (x *exchange) mask(out *outlet, answer io.Reader) (int64, error) {
 	m := jsonstream.NewMasker(out, x.obliged.Mask, x.hider)
-	_, err := io.Copy(&counted{m, x.obliged.Rows}, x.resp.Body)
+	_, err := io.Copy(&counted{m, x.obliged.Rows}, answer)
 	if err == nil {
 		err = m.Close()
 	}
@@ -157,6 +199,35 @@ func (x *exchange) masked(out *outlet) (int64, error) {
 		err = x.unmaskable(fault)
 	}
 	return m.Counted(), err
+}
+
+// maxRewritten is the longest answer that is read as a whole.
+const maxRewritten = 16 << 20
+
+// rewritten reads the answer, and sends what is made of it.
+func (x *exchange) rewritten(out *outlet) (int64, error) {
+	if !isJSON(out.kind) {
+		return 0, x.unmaskable(fmt.Errorf("content type %q", out.kind))
+	}
+	text, err := io.ReadAll(io.LimitReader(x.resp.Body, maxRewritten+1))
+	if err != nil {
+		return 0, err
+	}
+	if len(text) > maxRewritten {
+		return 0, x.unmaskable(fmt.Errorf("longer than %d bytes", maxRewritten))
+	}
+	v, err := jsonstream.Read(text)
+	if err == nil {
+		v, err = x.obliged.Rewrite(v)
+	}
+	if err != nil {
+		return 0, x.unmaskable(err)
+	}
+	if x.obliged.Mask != nil {
+		return x.mask(out, bytes.NewReader(v.Raw()))
+	}
+	_, err = out.Write(v.Raw())
+	return 0, err
 }
 
 func (x *exchange) unmaskable(err error) error {

@@ -148,7 +148,7 @@ func (s *Server) open(ctx context.Context, t *target, token string, key conversa
 func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []string, query map[string]string, fault error) (release func()) {
 	release = func() {}
 	route, params := x.target.routes.find(r.Method, path)
-	document := jsonstream.Value{}
+	ask := &Request{Route: route, Target: x.target.Gate.Name, Params: params, Query: query, Ask: x.ask, Post: x.post, May: x.session.May}
 	switch {
 	case fault != nil:
 	case route == nil:
@@ -163,22 +163,52 @@ func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []
 	if fault == nil {
 		var text []byte
 		if text, release, fault = s.body(x.writer, r, route); fault == nil && text != nil {
-			if document, fault = jsonstream.Read(text); fault != nil {
+			if route.Lines {
+				ask.Lines, fault = jsonstream.ReadLines(text, maxLines)
+			} else {
+				ask.Body, fault = jsonstream.Read(text)
+			}
+			if fault != nil {
 				fault = &Unclear{"its body is not strict JSON: " + fault.Error()}
 			}
 		}
 	}
+	if fault == nil {
+		ask.Headers, fault = carried(r.Header, route)
+	}
 	var call *Call
 	if fault == nil {
-		call, fault = x.target.Dialect.Read(ctx, &Request{
-			Route: route, Target: x.target.Gate.Name, Params: params, Query: query, Body: document, Ask: x.ask,
-		})
+		call, fault = x.target.Dialect.Read(ctx, ask)
 	}
 	x.set(r, call, fault)
 	if ticket := r.Header.Values("X-Vecgate-Ticket"); len(ticket) == 1 && len(ticket[0]) <= 128 && simple(ticket[0]) {
 		x.op.Ticket = ticket[0]
 	}
 	return release
+}
+
+// maxLines is how many documents may come as the lines of one body.
+const maxLines = 100_000
+
+// carried are the headers that the engine is to see.
+func carried(h http.Header, route *Route) (map[string]string, error) {
+	var headers map[string]string
+	for _, name := range route.Headers {
+		values := h.Values(name)
+		switch {
+		case len(values) == 0:
+			continue
+		case len(values) > 1:
+			return nil, &Unclear{"it carries the header " + name + " twice"}
+		case len(values[0]) > 256 || strings.ContainsFunc(values[0], func(c rune) bool { return c < ' ' || c > '~' }):
+			return nil, &Unclear{"its header " + name + " is long, or not printable ASCII"}
+		}
+		if headers == nil {
+			headers = map[string]string{}
+		}
+		headers[name] = values[0]
+	}
+	return headers, nil
 }
 
 // sending is how long a client may take to send a document.
@@ -194,7 +224,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route) (tex
 		return nil, release, &Unclear{"its body is compressed"}
 	case len(r.Header.Values("Upgrade")) > 0 || len(r.Trailer) > 0:
 		return nil, release, &Unclear{"it asks for another protocol, or carries trailers"}
-	case !route.Body:
+	case !route.Body && !route.Lines:
 		if r.ContentLength > 0 || r.ContentLength < 0 && r.Body != http.NoBody {
 			return nil, release, &Unclear{route.Name + " takes no body"}
 		}
@@ -206,7 +236,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route) (tex
 	case r.ContentLength < 0:
 		return nil, release, &Unclear{"it does not announce its length (content-length)"}
 	}
-	if types := r.Header.Values("Content-Type"); len(types) > 1 || len(types) == 1 && !isJSON(types[0]) {
+	if types := r.Header.Values("Content-Type"); len(types) > 1 || len(types) == 1 && !isJSON(types[0]) && !(route.Lines && isLines(types[0])) {
 		return nil, release, &Unclear{"its body is not application/json in UTF-8"}
 	}
 	n := r.ContentLength
@@ -225,9 +255,16 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route) (tex
 	return text, release, nil
 }
 
-func isJSON(contentType string) bool {
+func isJSON(contentType string) bool { return isType(contentType, "application/json") }
+
+func isLines(contentType string) bool {
+	return isType(contentType, "application/x-ndjson") || isType(contentType, "application/ndjson")
+}
+
+// isType says whether something is of a type, in UTF-8.
+func isType(contentType, wanted string) bool {
 	kind, params, err := mime.ParseMediaType(contentType)
-	if err != nil || kind != "application/json" {
+	if err != nil || kind != wanted {
 		return false
 	}
 	for name, value := range params {

@@ -77,13 +77,22 @@ func (t *target) send(r *http.Request, c vault.Credential) (*http.Response, erro
 
 // ask looks something up on the gateway's own account.
 func (x *exchange) ask(ctx context.Context, path string) (int, jsonstream.Value, error) {
+	return x.lookup(ctx, http.MethodGet, path, nil)
+}
+
+// post is ask with a document.
+func (x *exchange) post(ctx context.Context, path string, document jsonstream.Value) (int, jsonstream.Value, error) {
+	return x.lookup(ctx, http.MethodPost, path, document.Raw())
+}
+
+func (x *exchange) lookup(ctx context.Context, method, path string, document []byte) (int, jsonstream.Value, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialing)
 	defer cancel()
 	c, err := x.session.Lease(ctx)
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}
-	r, err := x.target.request(ctx, http.MethodGet, path, nil, nil)
+	r, err := x.target.request(ctx, method, path, nil, document)
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}

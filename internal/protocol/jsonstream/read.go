@@ -40,6 +40,40 @@ func Read(document []byte) (Value, error) {
 	return Value{r.out}, nil
 }
 
+// ReadLines takes lines apart that hold a document each (NDJSON), most lines at most. A line feed may end the last line; an
+// empty line, and a document that goes on in the next line, are faults.
+func ReadLines(text []byte, most int) ([]Value, error) {
+	r := reader{in: text, out: make([]byte, 0, len(text))}
+	var ends []int
+	for r.at < len(text) {
+		if len(ends) >= most {
+			return nil, r.fault("more than %d lines", most)
+		}
+		line := text
+		if n := bytes.IndexByte(text[r.at:], '\n'); n >= 0 {
+			line = text[:r.at+n]
+		}
+		r.in = line
+		r.space()
+		if err := r.value(0); err != nil {
+			return nil, err
+		}
+		if r.space(); r.at < len(line) {
+			return nil, r.fault("something follows the document of a line")
+		}
+		ends = append(ends, len(r.out))
+		r.at++ // over the line feed
+	}
+	if len(ends) == 0 {
+		return nil, r.fault("there are no lines")
+	}
+	lines, from := make([]Value, len(ends)), 0
+	for i, to := range ends {
+		lines[i], from = Value{r.out[from:to:to]}, to
+	}
+	return lines, nil
+}
+
 type reader struct {
 	in  []byte
 	at  int

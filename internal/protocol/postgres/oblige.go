@@ -21,6 +21,10 @@ func (x *exchange) Oblige(o *access.Obligations) error {
 	if x.fault != nil {
 		return &access.Refusal{Code: access.CodeUnclear, Message: x.fault.message, Hint: x.fault.hint}
 	}
+	if refusal := o.Unfiltered(&x.op); refusal != nil {
+		refusal.Hint = "let the database filter the table by row-level security, and ask for it to be left out of rule " + refusal.Rule
+		return refusal
+	}
 	for i := range x.runs {
 		if err := x.obligeRun(&x.runs[i], o); err != nil {
 			return err

@@ -28,6 +28,8 @@ type Suite struct {
 	Write      Request
 	// Twice is a document for Read's path that names a member twice.
 	Twice string
+	// Lines, of a dialect that takes lines of JSON, is a request with one line that ends in a line feed.
+	Lines Request
 	// Unfulfillable is refused under Protection, because what it asks for would tell what is hidden.
 	Unfulfillable Request
 	// Large makes an answer to Read of about n bytes, in which Canary stands in every record.
@@ -41,6 +43,7 @@ func Run(t *testing.T, s *Suite) {
 	for name, check := range map[string]func(*testing.T, *Suite){
 		"an unknown operation is judged, written down and not sent on":    unknownOperation,
 		"a document that readers read differently is refused":             ambiguousDocument,
+		"lines of JSON are read strictly, each for itself":                lines,
 		"a document that is too large is refused":                         oversize,
 		"an obligation that cannot be fulfilled refuses":                  unfulfillable,
 		"a hidden value reaches neither the client nor the record":        hidden,
@@ -127,6 +130,36 @@ func ambiguousDocument(t *testing.T, s *Suite) {
 		r.Header = h
 		r.Header.Set("Authorization", "Bearer "+Token)
 		refused(t, w, w.Do(t.Context(), r), r, access.CodeUnclear)
+	}
+}
+
+func lines(t *testing.T, s *Suite) {
+	for _, r := range s.New().Routes() {
+		if r.Lines && s.Lines.Body == "" {
+			t.Fatalf("%s takes lines, and the suite has none", r.Name)
+		}
+	}
+	if s.Lines.Body == "" {
+		return
+	}
+	w := Start(t, s)
+	line := strings.TrimSuffix(s.Lines.Body, "\n")
+	for _, body := range []string{"\n" + line, line + "\n\n", line + "\n\n" + line, line + line, "[" + line + "]", line + ",\n", line[:1] + "\n" + line[1:], line + "\n" + s.Twice, "\xef\xbb\xbf" + line, "\n", line + "\n\x00"} {
+		r := s.Lines
+		r.Body = body
+		refused(t, w, w.Do(t.Context(), r), r, access.CodeUnclear)
+	}
+	for kind, spelled := range map[string]string{
+		"application/x-ndjson": line + "\n", "application/json": line, "application/ndjson; charset=utf-8": " " + line + "\t\r\n",
+	} {
+		r := s.Lines
+		r.Body, r.Header = spelled, http.Header{"Content-Type": {kind}, "Authorization": {"Bearer " + Token}}
+		before := len(w.Received(r))
+		a := w.Do(t.Context(), r)
+		got := w.Received(r)
+		if a.Status >= 300 || len(got) != before+1 || got[before].Body != s.Lines.Body || got[before].Header.Get("Content-Type") != "application/x-ndjson" {
+			t.Errorf("lines of %s: %v; sent on: %v", kind, a, got)
+		}
 	}
 }
 
