@@ -1,0 +1,94 @@
+// Package milvus reads the calls of Milvus' gRPC interface as operations, and says how they are sent on and their answers
+// masked under obligations.
+//
+// A resource is target/DATABASE/COLLECTION; an alias is judged, and sent on, as the collection behind it. Which columns a
+// collection has is asked of the target and kept for some seconds. The filter language is read by package expr, and
+// written anew from what was read. It opens no socket and knows no user or rule. Start at Dialect.Read, then table.
+package milvus
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
+	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+)
+
+// Dialect is Milvus over gRPC. It implements grpcwire.Dialect.
+type Dialect struct {
+	names   names
+	methods []grpcwire.Method
+	entries map[string]*entry // by the method's name
+}
+
+// New makes a dialect for one target. Now tells how old a schema is.
+func New(now func() time.Time) *Dialect {
+	d := &Dialect{names: names{now: now, known: map[string]known{}}, methods: Methods(), entries: map[string]*entry{}}
+	for i := range d.methods {
+		d.entries[d.methods[i].Name] = &table[i]
+	}
+	return d
+}
+
+// Methods implements grpcwire.Dialect.
+func (d *Dialect) Methods() []grpcwire.Method { return d.methods }
+
+// Metadata implements grpcwire.Dialect. A client is told its identifier by Connect and shows it from then on.
+func (d *Dialect) Metadata() []string {
+	return []string{metaDatabase, "identifier", "client-request-id", "client_request_id", "client-request-unixmsec"}
+}
+
+// Read implements grpcwire.Dialect.
+func (d *Dialect) Read(ctx context.Context, r *grpcwire.Request) (*grpcwire.Call, error) {
+	e := d.entries[r.Method.Name]
+	if e == nil {
+		return nil, unclear("the call is not known")
+	}
+	c := &call{Request: r, ctx: ctx, dialect: d, entry: e, out: grpcwire.Call{Message: r.Message, Metadata: map[string]string{}}}
+	for name, value := range r.Metadata {
+		c.out.Metadata[name] = value
+	}
+	if err := c.base(); err != nil {
+		return nil, err
+	}
+	if err := c.database(); err != nil {
+		return nil, err
+	}
+	if err := e.read(c); err != nil {
+		return nil, err
+	}
+	return &c.out, nil
+}
+
+// maxSentence is how much of a refusal fits into the trailer in which gRPC carries it, whoever reads it.
+const maxSentence = 1000
+
+// Error implements grpcwire.Dialect. All of Milvus' clients throw on a status and take none of these for an invitation to
+// try again; a refusal inside of a successful answer, which Milvus also has, is overlooked by some.
+func (d *Dialect) Error(_ *grpcwire.Method, r *access.Refusal) (proto.Message, *status.Status) {
+	code := codes.PermissionDenied
+	switch httpwire.Status(r.Code) {
+	case http.StatusUnauthorized:
+		code = codes.Unauthenticated
+	case http.StatusBadRequest:
+		code = codes.InvalidArgument
+	case http.StatusServiceUnavailable:
+		code = codes.Unavailable
+	}
+	sentence := strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, httpwire.Sentence(r))
+	return nil, status.New(code, sentence[:min(len(sentence), maxSentence)])
+}
+
+func unclear(why string) error { return &grpcwire.Unclear{Why: why} }
