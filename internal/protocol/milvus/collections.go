@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 some fields are deprecated: clients still send and read them.
+
 package milvus
 
 import (
@@ -266,7 +268,7 @@ func (c *call) listed(answer *milvuspb.ShowCollectionsResponse) {
 	answer.CollectionIds = kept(answer.GetCollectionIds(), keep, n)
 	answer.CreatedTimestamps = kept(answer.GetCreatedTimestamps(), keep, n)
 	answer.CreatedUtcTimestamps = kept(answer.GetCreatedUtcTimestamps(), keep, n)
-	answer.InMemoryPercentages = kept(answer.GetInMemoryPercentages(), keep, n) //nolint:staticcheck // clients read it
+	answer.InMemoryPercentages = kept(answer.GetInMemoryPercentages(), keep, n)
 	answer.QueryServiceAvailable = kept(answer.GetQueryServiceAvailable(), keep, n)
 	answer.ShardsNum = kept(answer.GetShardsNum(), keep, n)
 }

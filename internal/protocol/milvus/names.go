@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 some fields are deprecated: servers still answer with them.
+
 package milvus
 
 import (
@@ -230,7 +232,7 @@ func (c *call) describe(name string) (*schema, error) {
 
 // failed says that an answer is a no; old servers say it in error_code, new ones in code.
 func failed(s *commonpb.Status) bool {
-	return s.GetCode() != 0 || s.GetErrorCode() != commonpb.ErrorCode_Success //nolint:staticcheck // old servers
+	return s.GetCode() != 0 || s.GetErrorCode() != commonpb.ErrorCode_Success
 }
 
 // absent says that there is no such collection, or no such database: it quotes nothing that is stored.
@@ -239,7 +241,7 @@ func absent(s *commonpb.Status) bool {
 	case 100, 800:
 		return true
 	}
-	return s.GetCode() == 0 && s.GetErrorCode() == commonpb.ErrorCode_CollectionNotExists //nolint:staticcheck // old servers
+	return s.GetCode() == 0 && s.GetErrorCode() == commonpb.ErrorCode_CollectionNotExists
 }
 
 func schemaOf(answer *milvuspb.DescribeCollectionResponse) *schema {

@@ -53,9 +53,9 @@ func oblige(t testing.TB, rpc, text string, o access.Obligations, s *standIn) (*
 	}
 	obliged := &grpcwire.Obliged{}
 	if c.Oblige != nil {
-		before, _ := prototext.Marshal(c.Message) //nolint:errcheck // of a message that was read
+		before, _ := prototext.Marshal(c.Message)
 		if obliged, err = c.Oblige(&o); err == nil {
-			if after, _ := prototext.Marshal(c.Message); len(after) != len(before) { //nolint:errcheck // see above
+			if after, _ := prototext.Marshal(c.Message); len(after) != len(before) {
 				t.Errorf("%s: an obligation changed the call itself", rpc)
 			}
 		}
@@ -295,7 +295,7 @@ func TestEveryPartOfAnAnswerIsMasked(t *testing.T) {
 	}
 	got := map[string]string{}
 	for _, col := range answer.Results.FieldsData {
-		b, _ := protojson.Marshal(col.GetScalars()) //nolint:errcheck // of a message
+		b, _ := protojson.Marshal(col.GetScalars())
 		if col.GetScalars().GetJsonData() != nil {
 			b = append([]byte{}, strings.Join(func() (all []string) {
 				for _, d := range col.GetScalars().GetJsonData().GetData() {
@@ -376,7 +376,7 @@ func TestErrorsThatCouldQuoteAreWithheld(t *testing.T) {
 			if _, err := obliged.Mask(hider(t), answer); err != nil {
 				t.Fatal(err)
 			}
-			if out, _ := protojson.Marshal(answer); strings.Contains(string(out), canary) != x.kept { //nolint:errcheck // of a message
+			if out, _ := protojson.Marshal(answer); strings.Contains(string(out), canary) != x.kept {
 				t.Errorf("%s, code %d: %s", rpc, x.code, out)
 			}
 		}

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 some fields are deprecated: servers still answer with them.
+
 package milvus
 
 import (
@@ -44,7 +46,7 @@ func (s *standIn) ask(_ context.Context, method string, request, response proto.
 			to.Status = &commonpb.Status{Code: 8, Reason: "rate limit"}
 			return nil
 		default:
-			to.Status = &commonpb.Status{Code: 100, ErrorCode: commonpb.ErrorCode_CollectionNotExists, Reason: "can't find collection"} //nolint:staticcheck // as servers do
+			to.Status = &commonpb.Status{Code: 100, ErrorCode: commonpb.ErrorCode_CollectionNotExists, Reason: "can't find collection"}
 			return nil
 		}
 		proto.Merge(to, described(name))
@@ -364,7 +366,7 @@ func FuzzRead(f *testing.F) {
 		for _, text := range []string{customers + `expr: "id in [1] and city like 'a%'" output_fields: "*"`, one + `output_fields: "*"`, customers + `alias: "a"`} {
 			m := Methods()[i].Request.New().Interface()
 			if prototext.Unmarshal([]byte(text), m) == nil {
-				b, _ := proto.Marshal(m) //nolint:errcheck // a seed
+				b, _ := proto.Marshal(m)
 				f.Add(i, b)
 			}
 		}
@@ -393,7 +395,7 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s is not read once sent on: %v", m.Name, err)
 		}
-		again, _ := proto.MarshalOptions{Deterministic: true}.Marshal(second.Message) //nolint:errcheck // it was marshalled before
+		again, _ := proto.MarshalOptions{Deterministic: true}.Marshal(second.Message)
 		if diff := cmp.Diff(first.Accesses, second.Accesses); diff != "" || string(again) != string(sent) {
 			t.Fatalf("%s is read differently once sent on: %s", m.Name, diff)
 		}

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 some fields are deprecated: clients still can send them.
+
 package milvus
 
 import (
@@ -29,7 +31,6 @@ type search struct {
 	bounded bool  // it says how near points must be
 	stored  bool  // its queries are the vectors of stored points
 	text    bool  // its queries are texts, of which the server makes vectors
-	fields  []string
 	shapes  []shape  // fields that group or order the answer
 	vectors []string // the columns that may be searched
 }
