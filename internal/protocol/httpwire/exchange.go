@@ -40,7 +40,7 @@ func (x *exchange) set(r *http.Request, call *Call, fault error) {
 	x.call = call
 	if fault == nil {
 		body, _ := document(call.Body, call.Lines)
-		x.wire = render(call.Method, call.Path, call.Query, call.Headers, body)
+		x.wire = render(call.Method, call.Path, encode(call.Query, call.Lists), call.Headers, body)
 		x.op = access.Operation{Accesses: call.Accesses, Free: call.Free, Canonical: x.wire}
 		x.op.Text = string(x.wire[:min(len(x.wire), maxText)])
 		return
@@ -65,11 +65,11 @@ func (x *exchange) set(r *http.Request, call *Call, fault error) {
 const maxText = 64 << 10
 
 // render is the canonical form of a request: what is recorded, and what an approval is bound to.
-func render(method, path string, query, headers map[string]string, body []byte) []byte {
+func render(method, path, query string, headers map[string]string, body []byte) []byte {
 	out := append([]byte(method), ' ')
 	out = append(out, path...)
-	if len(query) > 0 {
-		out = append(append(out, '?'), encode(query)...)
+	if query != "" {
+		out = append(append(out, '?'), query...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		out = fmt.Appendf(out, " %s:%q", name, headers[name])
@@ -134,7 +134,11 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 			return &access.Refusal{Code: access.CodeUnavailable, Message: "the gateway could not find out which points the request would reach", Err: err}
 		}
 	}
-	r, err := x.target.request(ctx, x.call.Method, x.call.Path, x.call.Query, body)
+	query := x.call.Query
+	if x.obliged.Query != nil {
+		query = x.obliged.Query
+	}
+	r, err := x.target.request(ctx, x.call.Method, x.call.Path, encode(query, x.call.Lists), body)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
@@ -163,7 +167,7 @@ func (x *exchange) Reply(_ context.Context, tape gate.Tape) (access.Outcome, err
 	case x.obliged.Mask != nil:
 		outcome.Rows, err = x.masked(out)
 	default:
-		_, err = io.Copy(out, x.resp.Body)
+		err = carry(out, x.resp.Body)
 	}
 	if err == nil {
 		err = out.end()
@@ -191,7 +195,7 @@ func (x *exchange) masked(out *outlet) (int64, error) {
 
 func (x *exchange) mask(out *outlet, answer io.Reader) (int64, error) {
 	m := jsonstream.NewMasker(out, x.obliged.Mask, x.hider)
-	_, err := io.Copy(&counted{m, x.obliged.Rows}, answer)
+	err := carry(&counted{m, x.obliged.Rows}, answer)
 	if err == nil {
 		err = m.Close()
 	}

@@ -145,20 +145,16 @@ func (s *Server) open(ctx context.Context, t *target, token string, key conversa
 }
 
 // read makes an operation of a request. What cannot be read is an operation too, an unclear one.
-func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []string, query map[string]string, fault error) (release func()) {
+func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []string, query string, fault error) (release func()) {
 	release = func() {}
 	route, params := x.target.routes.find(r.Method, path)
-	ask := &Request{Route: route, Target: x.target.Gate.Name, Params: params, Query: query, Ask: x.ask, Post: x.post, May: x.session.May}
+	ask := &Request{Route: route, Target: x.target.Gate.Name, Params: params, Ask: x.ask, Post: x.post, May: x.session.May}
 	switch {
 	case fault != nil:
 	case route == nil:
 		fault = &Unclear{fmt.Sprintf("this gateway knows no operation %.16q at that path", r.Method)}
 	default:
-		for name := range query {
-			if !contains(route.Query, name) {
-				fault = &Unclear{fmt.Sprintf("%s takes no parameter %q", route.Name, name)}
-			}
-		}
+		ask.Query, ask.Lists, fault = parameters(query, route)
 	}
 	if fault == nil {
 		var text []byte
