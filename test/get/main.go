@@ -5,6 +5,7 @@
 //	go run ./test/get postgres   PostgreSQL with pgvector; prints the directory of its programs
 //	go run ./test/get psql-oauth a psql 18 that can sign in by OAuth's device flow; prints its path
 //	go run ./test/get chroma      a Chroma server; prints its path
+//	go run ./test/get milvus      Milvus Lite with its clients; prints its path and theirs
 //	go run ./test/get clients    stock clients in Python, Node and Java; prints NAME=value lines
 //	go run ./test/get tools      Chromium, PgBouncer, HAProxy by apt-get, where missing (needs root)
 //	go run ./test/get data       prints the data set of package test/data as a script for psql
@@ -72,6 +73,17 @@ func get(ctx context.Context, args []string) error {
 		}
 		fmt.Println(filepath.Join(filepath.Dir(python), "chroma"))
 		return nil
+	case "milvus":
+		python, err := f.Milvus(ctx)
+		if err != nil {
+			return err
+		}
+		modules, err := f.MilvusNode(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("MILVUS=%s\nNODE_PATH=%s\n", filepath.Join(filepath.Dir(python), "milvus-lite"), modules)
+		return nil
 	case "clients":
 		return clients(ctx, f)
 	case "tools":
@@ -88,7 +100,7 @@ func get(ctx context.Context, args []string) error {
 		fmt.Println(f.Cache)
 		return nil
 	}
-	return fmt.Errorf("what to get is one of postgres, psql-oauth, chroma, clients, tools, data, cache (not %q)", args)
+	return fmt.Errorf("what to get is one of postgres, psql-oauth, chroma, milvus, clients, tools, data, cache (not %q)", args)
 }
 
 // clients prints what a shell can read with eval.

@@ -26,11 +26,11 @@ type search struct {
 	limit   int64 // of nearest points for each query
 	offset  int64
 	queries int64
-	groups  int64 // points for each group, 1 without groups
-	cursor  bool  // it goes on where another one ended
-	bounded bool  // it says how near points must be
-	stored  bool  // its queries are the vectors of stored points
-	text    bool  // its queries are texts, of which the server makes vectors
+	groups  int64    // points for each group, 1 without groups
+	cursor  bool     // it goes on where another one ended
+	bounded bool     // it says how near points must be
+	stored  bool     // its queries are the vectors of stored points
+	text    bool     // its queries are texts, of which the server makes vectors
 	shapes  []shape  // fields that group or order the answer
 	vectors []string // the columns that may be searched
 }
