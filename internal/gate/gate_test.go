@@ -406,7 +406,7 @@ func TestLateRefusalIsNeverRecordedAsASuccess(t *testing.T) {
 		t.Errorf("a refusal that the client was told about ended the session: %v", err)
 	}
 	last := w.records[len(w.records)-1]
-	if last.Type != audit.TypeOutcome || last.Effect != access.Deny || last.Code != access.CodeLimit {
+	if last.Type != audit.TypeOutcome || last.Effect != access.Deny || last.Code != access.CodeLimit || last.Detail != "more rows than allowed" {
 		t.Errorf("outcome = %+v", last)
 	}
 }

@@ -121,7 +121,7 @@ func (w *walk) ended(ctx context.Context, outcome access.Outcome, err error) err
 		r.Effect = access.Deny
 		code = access.CodeUnavailable
 		if refusal = findRefusal(err); refusal != nil {
-			code, r.Rule = refusal.Code, refusal.Rule
+			code, r.Rule, r.Detail = refusal.Code, refusal.Rule, refusal.Message
 		}
 		r.Code = code
 	}

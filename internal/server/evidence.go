@@ -145,10 +145,10 @@ func Replay(ctx context.Context, source recording.Source, session string, opts r
 		}
 		if !overHTTP {
 			_ = said.Tell(words(ev), line) // returns line's errors only
-			return emit(x)
+		} else {
+			_ = httptranscript.Lines(ev.Asked, ev.Answered, line) // as above
 		}
-		_ = httptranscript.Lines(ev.Asked, ev.Answered, line) // as above
-		if ev.Refused && ev.Detail != "" {
+		if brokenOff := !ev.Refused && ev.Effect == access.Deny; ev.Detail != "" && (brokenOff || overHTTP && ev.Refused) {
 			_ = line(access.Line{Kind: "error", Text: ev.Detail})
 		}
 		return emit(x)
