@@ -5,7 +5,7 @@
 //	go run ./test/get postgres   PostgreSQL with pgvector; prints the directory of its programs
 //	go run ./test/get psql-oauth a psql 18 that can sign in by OAuth's device flow; prints its path
 //	go run ./test/get chroma      a Chroma server; prints its path
-//	go run ./test/get milvus      Milvus Lite with its clients; prints its path and theirs
+//	go run ./test/get milvus      Milvus Lite (python -m milvus_lite.cmdline server) with clients; prints NAME=value lines
 //	go run ./test/get clients    stock clients in Python, Node and Java; prints NAME=value lines
 //	go run ./test/get tools      Chromium, PgBouncer, HAProxy by apt-get, where missing (needs root)
 //	go run ./test/get data       prints the data set of package test/data as a script for psql
@@ -82,7 +82,7 @@ func get(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("MILVUS=%s\nNODE_PATH=%s\n", filepath.Join(filepath.Dir(python), "milvus-lite"), modules)
+		fmt.Printf("PYTHON=%s\nNODE_PATH=%s\n", python, modules)
 		return nil
 	case "clients":
 		return clients(ctx, f)

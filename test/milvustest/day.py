@@ -1,9 +1,11 @@
 """A working day of Milvus' own Python client: day.py URI TOKEN WHAT. Prints what it saw, one JSON value a line."""
 
 import json
+import logging
 import sys
 import warnings
 
+logging.disable(logging.CRITICAL)
 warnings.simplefilter("ignore")
 
 from pymilvus import AnnSearchRequest, Collection, CollectionSchema, DataType, FieldSchema, MilvusClient, RRFRanker, connections, utility  # noqa: E402

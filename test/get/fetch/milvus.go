@@ -14,7 +14,7 @@ import (
 var milvusLocks embed.FS
 
 // Milvus brings Milvus Lite, a server that speaks Milvus' gRPC interface, with pymilvus and LangChain's store, and returns
-// the interpreter that has them; the server's program, milvus-lite, is beside it.
+// the interpreter that has them: -m milvus_lite.cmdline server is the server.
 func (f *Fetcher) Milvus(ctx context.Context) (interpreter string, err error) {
 	lock, err := milvusLocks.ReadFile("clients/milvus/requirements.txt")
 	if err != nil {
