@@ -24,7 +24,7 @@ func (v *view) field(path string) access.Treatment {
 			return t
 		}
 	}
-	if v.schema.columns[column1(path)] == nil {
+	if v.schema.columns[columnOf(path)] == nil {
 		if t := v.p.Field(v.at, expr.Meta, false); t.Mask != access.MaskNone {
 			return t // the column of all dynamic fields
 		}
@@ -32,8 +32,8 @@ func (v *view) field(path string) access.Treatment {
 	return access.Treatment{}
 }
 
-// column1 is the first part of a path.
-func column1(path string) string {
+// columnOf is the first part of a path.
+func columnOf(path string) string {
 	name, _, _ := strings.Cut(path, ".")
 	return name
 }
@@ -112,7 +112,7 @@ func (v *view) any() bool {
 func (v *view) shaping(path, what string, equality bool) error {
 	t := v.field(path)
 	if t.Mask == access.MaskNone {
-		if rule, hidden := v.within(path); hidden && v.schema.opaque(column1(path)) {
+		if rule, hidden := v.within(path); hidden && v.schema.opaque(columnOf(path)) {
 			t = access.Treatment{Mask: access.MaskNull, Rule: rule}
 		}
 	}

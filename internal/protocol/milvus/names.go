@@ -200,33 +200,49 @@ func (n *names) forget() {
 
 // describe asks what a collection is like, under its own name or an alias.
 func (c *call) describe(name string) (*schema, error) {
+	return c.dialect.names.describe(c.db, name, func() (*schema, error) {
+		answer := &milvuspb.DescribeCollectionResponse{}
+		err := c.Ask(c.ctx, "/"+service+"/DescribeCollection", &milvuspb.DescribeCollectionRequest{DbName: c.db, CollectionName: name}, answer)
+		switch {
+		case err != nil:
+			return nil, err
+		case absent(answer.GetStatus()):
+			return nil, nil
+		case failed(answer.GetStatus()):
+			return nil, untold(answer.GetStatus().GetReason())
+		}
+		return schemaOf(answer), nil
+	})
+}
+
+func untold(why string) error {
+	return &access.Refusal{Code: access.CodeUnavailable, Message: "the target does not tell which collection is meant", Err: errors.New(why)}
+}
+
+// describe returns what is known of a collection, or asks. ask returns nil when there is none: then the target will say so
+// in its own words, to who may ask about a collection of that name.
+func (n *names) describe(db, name string, ask func() (*schema, error)) (*schema, error) {
 	if !nameForm.MatchString(name) {
 		return nil, unclear("the name of its collection has characters that a name cannot have")
 	}
-	key := c.db + "/" + name
-	if s := c.dialect.names.get(key); s != nil {
+	key := db + "/" + name
+	if s := n.get(key); s != nil {
 		return s, nil
 	}
-	answer := &milvuspb.DescribeCollectionResponse{}
-	err := c.Ask(c.ctx, "/"+service+"/DescribeCollection", &milvuspb.DescribeCollectionRequest{DbName: c.db, CollectionName: name}, answer)
+	s, err := ask()
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case absent(answer.GetStatus()):
-		// There is none: the target will say so in its own words, to who may ask about a collection of that name.
+	if s == nil {
 		return &schema{name: name, columns: map[string]*column{}}, nil
-	case failed(answer.GetStatus()):
-		return nil, &access.Refusal{Code: access.CodeUnavailable, Message: "the target does not tell which collection is meant", Err: errors.New(answer.GetStatus().GetReason())}
 	}
-	s := schemaOf(answer)
 	if s.name == "" {
 		s.name = name
 	}
 	if !nameForm.MatchString(s.name) {
-		return nil, &access.Refusal{Code: access.CodeUnavailable, Message: "the target does not tell which collection is meant"}
+		return nil, untold("its name is no name")
 	}
-	c.dialect.names.put(key, s)
+	n.put(key, s)
 	return s, nil
 }
 
@@ -250,24 +266,18 @@ func schemaOf(answer *milvuspb.DescribeCollectionResponse) *schema {
 	if s.name == "" {
 		s.name = told.GetName()
 	}
-	add := func(name string, id int64, kind schemapb.DataType) {
-		if s.columns[name] == nil {
-			s.order = append(s.order, name)
-		}
-		s.columns[name] = &column{name: name, id: id, kind: kind, vector: isVector(kind)}
-	}
 	for _, f := range told.GetFields() {
 		if f.GetIsDynamic() {
 			s.dynamic = true
 			continue
 		}
-		add(f.GetName(), f.GetFieldID(), f.GetDataType())
+		s.add(f.GetName(), f.GetFieldID(), f.GetDataType())
 		if f.GetIsPrimaryKey() {
 			s.key, s.autoID = f.GetName(), f.GetAutoID()
 		}
 	}
 	for _, f := range told.GetStructArrayFields() {
-		add(f.GetName(), f.GetFieldID(), schemapb.DataType_ArrayOfStruct)
+		s.add(f.GetName(), f.GetFieldID(), schemapb.DataType_ArrayOfStruct)
 	}
 	for _, f := range told.GetFunctions() {
 		for _, name := range f.GetOutputFieldNames() {
@@ -277,6 +287,14 @@ func schemaOf(answer *milvuspb.DescribeCollectionResponse) *schema {
 		}
 	}
 	return s
+}
+
+// add puts a column into a schema.
+func (s *schema) add(name string, id int64, kind schemapb.DataType) {
+	if s.columns[name] == nil {
+		s.order = append(s.order, name)
+	}
+	s.columns[name] = &column{name: name, id: id, kind: kind, vector: isVector(kind)}
 }
 
 // remote says that a function asks a model elsewhere; what is not known is taken to.

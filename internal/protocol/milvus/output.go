@@ -86,7 +86,7 @@ func (o *output) vectors(s *schema) bool {
 		return !s.exists || len(s.vectors()) > 0
 	}
 	for _, path := range o.paths {
-		if col := s.columns[column1(path)]; col != nil && col.vector {
+		if col := s.columns[columnOf(path)]; col != nil && col.vector {
 			return true
 		}
 	}
@@ -106,7 +106,7 @@ func (v *view) visible(o *output) []string {
 	out := []string{}
 	add := func(name, path string) {
 		t := v.field(path)
-		if t.Mask != access.MaskNone && (v.isVector(column1(path)) || t.Mask == access.MaskDrop) || slices.Contains(out, name) {
+		if t.Mask != access.MaskNone && (v.isVector(columnOf(path)) || t.Mask == access.MaskDrop) || slices.Contains(out, name) {
 			return
 		}
 		out = append(out, name)

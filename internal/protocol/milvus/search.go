@@ -206,7 +206,7 @@ func (s *search) shaped(p params) error {
 			return err
 		}
 		if pointer := strings.Trim(p["json_path"], `"/`); pointer != "" {
-			path = column1(path) // what a pointer means depends on the server: all of the column
+			path = columnOf(path) // what a pointer means depends on the server: all of the column
 		}
 		s.shapes = append(s.shapes, shape{path, "group"})
 	} else if p["json_path"] != "" {

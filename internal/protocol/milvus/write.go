@@ -118,10 +118,7 @@ func (v *view) carries(columns []*schemapb.FieldData, rows int64, f access.Filte
 	if _, err := v.condition(f); err != nil {
 		return err
 	}
-	refuse := &access.Refusal{
-		Code: access.CodeObligation, Rule: f.Rule, Message: fmt.Sprintf("rule %s lets you write only points to %s whose %s is one of %s", f.Rule, v.at, f.Field, strings.Join(f.Values, ", ")),
-		Hint: "set " + f.Field + " on every point",
-	}
+	refuse := v.foreign(f)
 	for _, col := range columns {
 		var values []string
 		path := strings.Split(f.Field, ".")
@@ -168,6 +165,22 @@ func (v *view) carries(columns []*schemapb.FieldData, rows int64, f access.Filte
 	return refuse
 }
 
+// foreign refuses points without a value that a filter asks for.
+func (v *view) foreign(f access.FilterRule) *access.Refusal {
+	return &access.Refusal{
+		Code: access.CodeObligation, Rule: f.Rule, Message: fmt.Sprintf("rule %s lets you write only points to %s whose %s is one of %s", f.Rule, v.at, f.Field, strings.Join(f.Values, ", ")),
+		Hint: "set " + f.Field + " on every point",
+	}
+}
+
+// taken refuses to write over points of others.
+func (v *view) taken(f access.FilterRule) *access.Refusal {
+	return &access.Refusal{
+		Code: access.CodeObligation, Rule: f.Rule, Message: fmt.Sprintf("rule %s lets you write only points of your own to %s, and some of the keys are taken by points of others", f.Rule, v.at),
+		Hint: "use keys of your own",
+	}
+}
+
 // unowned refuses to write points under keys that stored points have which the filters would not let through. It asks how
 // many of the keys are taken, and how many of those pass.
 func (c *call) unowned(ctx context.Context, v *view, columns []*schemapb.FieldData, filters []access.FilterRule) error {
@@ -207,10 +220,7 @@ func (c *call) unowned(ctx context.Context, v *view, columns []*schemapb.FieldDa
 		return err
 	}
 	if taken != mine {
-		return &access.Refusal{
-			Code: access.CodeObligation, Rule: filters[0].Rule, Message: fmt.Sprintf("rule %s lets you write only points of your own to %s, and some of the keys are taken by points of others", filters[0].Rule, v.at),
-			Hint: "use keys of your own",
-		}
+		return v.taken(filters[0])
 	}
 	return nil
 }
