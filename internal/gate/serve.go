@@ -239,9 +239,13 @@ const noticeEvery = 30 * time.Second
 
 // await returns the request once people have decided on it, telling the client about it meanwhile.
 func (w *walk) await(ctx context.Context, filed access.Request, notice access.Notice) (access.Request, error) {
-	if w.target.Hold > 0 {
+	longest := w.target.Hold
+	if patience := w.op.Wait; patience > 0 && (longest <= 0 || patience < longest) {
+		longest = patience
+	}
+	if longest > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, w.target.Hold, errHeldLongEnough)
+		ctx, cancel = context.WithTimeoutCause(ctx, longest, errHeldLongEnough)
 		defer cancel()
 	}
 	ctx, end := w.alive(ctx)
@@ -265,7 +269,7 @@ func (w *walk) await(ctx context.Context, filed access.Request, notice access.No
 	}
 }
 
-var errHeldLongEnough = errors.New("held as long as this target allows")
+var errHeldLongEnough = errors.New("held as long as this target allows, or its client waits")
 
 // stoppedWaiting says what becomes of a request whose client was not kept waiting until the end.
 func (w *walk) stoppedWaiting(ctx context.Context, filed access.Request, notice access.Notice, err error) *access.Refusal {

@@ -26,7 +26,7 @@ func (s *Server) http(l *config.Listener) (frontEnd, error) {
 	}
 	limits := s.config.Limits
 	c := httpwire.Config{
-		TLS: tlsConfig, Targets: map[string]httpwire.Target{}, Gate: s.gate, Identity: door{s.registry}, Hider: hider, Log: s.log, Now: s.options.Now,
+		TLS: tlsConfig, H2C: l.H2C, Connections: newVisitors(roomForVisitors).see, Targets: map[string]httpwire.Target{}, Gate: s.gate, Identity: door{s.registry}, Hider: hider, Log: s.log, Now: s.options.Now,
 		Limits: httpwire.Limits{
 			Body: int64(limits.Message), SignIn: limits.SignIn, Idle: min(limits.Idle, silence), Session: limits.Session,
 			SignInsPerClient: limits.SignInsPerAddress,
@@ -45,7 +45,16 @@ func (s *Server) http(l *config.Listener) (frontEnd, error) {
 			Gate: s.gateTarget(t), Dialect: dialects[t.Engine](s.options.Now), Address: t.Address, TLS: upstream, Shows: httpwire.Scheme(t.Credential.Header),
 		}
 	}
-	return httpwire.New(c)
+	if !s.speaksGRPC(l) {
+		return httpwire.New(c)
+	}
+	calls, err := s.calls(l)
+	if err != nil {
+		return nil, err
+	}
+	c.GRPC = calls
+	rest, err := httpwire.New(c)
+	return both{rest, calls}, err
 }
 
 // silence ends a session of HTTP requests: no connection says when a client is done.

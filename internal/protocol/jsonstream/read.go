@@ -173,6 +173,7 @@ func (r *reader) array(depth int) error {
 		r.at, whole = numbers(r.in, r.at)
 		r.out = append(r.out, r.in[from:r.at]...)
 		if !whole {
+			r.space() // after a comma of the run
 			if err := r.value(depth + 1); err != nil {
 				return err
 			}
