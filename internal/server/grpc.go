@@ -13,10 +13,13 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire/transcript"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+	"github.com/vecgate/vecgate/internal/protocol/milvus"
 )
 
 // grpcDialects are the engines that speak gRPC, by the name that a target's engine has in the configuration.
-var grpcDialects = map[string]func(now func() time.Time) grpcwire.Dialect{}
+var grpcDialects = map[string]func(now func() time.Time) grpcwire.Dialect{
+	"milvus": func(now func() time.Time) grpcwire.Dialect { return milvus.New(now) },
+}
 
 // grpc makes the front end of one listener.
 func (s *Server) grpc(l *config.Listener) (frontEnd, error) { return s.calls(l) }

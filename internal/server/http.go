@@ -7,11 +7,13 @@ import (
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/protocol/chroma"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+	"github.com/vecgate/vecgate/internal/protocol/milvus"
 )
 
 // dialects are the engines that speak HTTP, by the name that a target's engine has in the configuration.
 var dialects = map[string]func(now func() time.Time) httpwire.Dialect{
 	"chroma": func(now func() time.Time) httpwire.Dialect { return chroma.New(now) },
+	"milvus": func(now func() time.Time) httpwire.Dialect { return milvus.NewREST(now) },
 }
 
 // http makes the front end of one listener.

@@ -1,15 +1,14 @@
-// Package milvus reads the calls of Milvus' gRPC interface as operations, and says how they are sent on and their answers
-// masked under obligations.
+// Package milvus reads the calls of Milvus' gRPC interface, and the requests of its REST interface (v2), as operations, and
+// says how they are sent on and their answers masked under obligations.
 //
 // A resource is target/DATABASE/COLLECTION; an alias is judged, and sent on, as the collection behind it. Which columns a
 // collection has is asked of the target and kept for some seconds. The filter language is read by package expr, and
-// written anew from what was read. It opens no socket and knows no user or rule. Start at Dialect.Read, then table.
+// written anew from what was read. It opens no socket and knows no user or rule. Start at Dialect.Read, then table; at
+// REST.Read for the other interface.
 package milvus
 
 import (
 	"context"
-	"net/http"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
-	"github.com/vecgate/vecgate/internal/protocol/httpwire"
 )
 
 // Dialect is Milvus over gRPC. It implements grpcwire.Dialect.
@@ -67,28 +65,14 @@ func (d *Dialect) Read(ctx context.Context, r *grpcwire.Request) (*grpcwire.Call
 	return &c.out, nil
 }
 
-// maxSentence is how much of a refusal fits into the trailer in which gRPC carries it, whoever reads it.
-const maxSentence = 1000
-
-// Error implements grpcwire.Dialect. All of Milvus' clients throw on a status and take none of these for an invitation to
-// try again; a refusal inside of a successful answer, which Milvus also has, is overlooked by some.
+// Error implements grpcwire.Dialect. All of Milvus' clients throw on a status, and take none of these for an invitation to
+// try again, as pymilvus takes INTERNAL; a refusal inside of a successful answer, which Milvus also has, is overlooked by some.
 func (d *Dialect) Error(_ *grpcwire.Method, r *access.Refusal) (proto.Message, *status.Status) {
-	code := codes.PermissionDenied
-	switch httpwire.Status(r.Code) {
-	case http.StatusUnauthorized:
-		code = codes.Unauthenticated
-	case http.StatusBadRequest:
-		code = codes.InvalidArgument
-	case http.StatusServiceUnavailable:
-		code = codes.Unavailable
+	code := grpcwire.Code(r.Code)
+	if code == codes.Internal {
+		code = codes.PermissionDenied
 	}
-	sentence := strings.Map(func(c rune) rune {
-		if c < ' ' || c > '~' {
-			return '?'
-		}
-		return c
-	}, httpwire.Sentence(r))
-	return nil, status.New(code, sentence[:min(len(sentence), maxSentence)])
+	return nil, status.New(code, grpcwire.Sentence(r))
 }
 
 func unclear(why string) error { return &grpcwire.Unclear{Why: why} }

@@ -211,7 +211,11 @@ func (c *call) describe(name string) (*schema, error) {
 		case failed(answer.GetStatus()):
 			return nil, untold(answer.GetStatus().GetReason())
 		}
-		return schemaOf(answer), nil
+		told := schemaOf(answer)
+		if told.key == "" {
+			return nil, untold("a description without a key")
+		}
+		return told, nil
 	})
 }
 

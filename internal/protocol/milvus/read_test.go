@@ -230,6 +230,8 @@ func TestCallsAreReadAsWhatTheyDo(t *testing.T) {
 		{"DescribeSegmentIndexData", customers, "raw_read customers rows=-1 vectors"},
 		{"CreateRowPolicy", customers, "iam.write customers"},
 		{"ListCredUsers", ``, "iam.read vectors"},
+		{"CreateCredential", `username: "a" password: "b"`, "iam.write vectors"},
+		{"UpdateReplicateConfiguration", ``, "cluster.admin vectors egress"},
 		{"GetMetrics", `request: "{}"`, "meta.metrics vectors"},
 		{"AddFileResource", `path: "s3://x"`, "cluster.admin vectors egress"},
 	} {
@@ -287,7 +289,6 @@ func TestWhatIsReadTwoWaysIsUnclear(t *testing.T) {
 		{"HybridSearch", customers + `requests: {` + strings.Replace(one, "customers", "secrets", 1) + `}`},
 		{"HybridSearch", customers + `requests: {db_name: "other" ` + one + `}`},
 		{"HybridSearch", customers},
-		{"CreateCredential", `username: "a" password: "b"`},
 		{"DumpMessages", ``},
 		{"Dummy", `request_type: "query"`},
 		{"BackupRBAC", ``},
@@ -306,6 +307,23 @@ func TestWhatTheTargetDoesNotTellIsNotGuessed(t *testing.T) {
 		_, err := New(stub).Read(t.Context(), request("Query", message(t, "Query", `collection_name: "limited" expr: "id in [1]"`), nil, s))
 		if _, ok := errors.AsType[*grpcwire.Unclear](err); err == nil || ok {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestSecretsAreSentOnAndNotRecorded(t *testing.T) {
+	const secret = "S3cret"
+	for rpc, text := range map[string]string{
+		"CreateCredential": `username: "a" password: "S3cret"`, "UpdateCredential": `username: "a" oldPassword: "S3cret" newPassword: "S3cret"`,
+		"RestoreRBAC":                  `RBAC_meta: {users: {user: "a" password: "S3cret"}}`,
+		"UpdateReplicateConfiguration": `replicate_configuration: {clusters: {connection_param: {uri: "u" token: "S3cret"}}}`,
+	} {
+		c, err := New(stub).Read(t.Context(), request(rpc, message(t, rpc, text), nil, &standIn{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(prototext.Format(c.Message), secret) || c.Record == nil || strings.Contains(prototext.Format(c.Record), secret) {
+			t.Errorf("%s is sent as %v and recorded as %v", rpc, c.Message, c.Record)
 		}
 	}
 }

@@ -166,7 +166,7 @@ func (c *restCall) describe(name string) (*schema, error) {
 			return nil, err
 		}
 		document = document.With("dbName", jsonstream.String(c.db)).With("collectionName", jsonstream.String(name))
-		status, answer, err := c.Post(c.ctx, "/v2/vectordb/collections/describe", document)
+		status, answer, err := c.Post(c.ctx, restPrefix+"collections/describe", document)
 		if err != nil {
 			return nil, err
 		}
@@ -177,7 +177,11 @@ func (c *restCall) describe(name string) (*schema, error) {
 		case status != http.StatusOK || !ok || code != 0 && code != http.StatusOK:
 			return nil, untold("an answer that describes no collection")
 		}
-		return restSchema(answer.Get("data")), nil
+		told := restSchema(answer.Get("data"))
+		if len(told.columns) == 0 || told.key == "" {
+			return nil, untold("a description without a key")
+		}
+		return told, nil
 	})
 }
 

@@ -32,7 +32,7 @@ func never(rpc, why string) entry {
 
 const (
 	noData    = "touches no data, needs no rule"
-	passwords = "it carries a secret, which would be written into the record"
+	passwords = "it or its answer carries a secret, which would be written into the record"
 	copies    = "databases are copied beside the gateway, not through it"
 )
 
@@ -131,8 +131,8 @@ var table = []entry{
 	does("RemoveFileResource", ofTarget, access.ClusterAdmin),
 	does("ListFileResources", ofTarget, access.ClusterRead),
 
-	never("CreateCredential", passwords),
-	never("UpdateCredential", passwords),
+	does("CreateCredential", readSecret, access.IAMWrite).saying("its password is not recorded"),
+	does("UpdateCredential", readSecret, access.IAMWrite).saying("its passwords are not recorded"),
 	does("DeleteCredential", ofTarget, access.IAMWrite),
 	does("ListCredUsers", ofTarget, access.IAMRead),
 	does("CreateRole", ofTarget, access.IAMWrite),
@@ -155,11 +155,11 @@ var table = []entry{
 	does("DropRowPolicy", readRowPolicy, access.IAMWrite),
 	does("ListRowPolicies", readRowPolicy, access.IAMRead),
 	never("BackupRBAC", passwords),
-	never("RestoreRBAC", passwords),
+	does("RestoreRBAC", readSecret, access.IAMWrite).saying("its passwords are not recorded"),
 
 	never("ReplicateMessage", copies),
 	never("CreateReplicateStream", copies),
-	never("UpdateReplicateConfiguration", passwords),
+	does("UpdateReplicateConfiguration", readSecret, access.ClusterAdmin).saying("with egress; its tokens are not recorded"),
 	never("GetReplicateConfiguration", passwords),
 	never("DumpMessages", "it reads the log of everything that was written, in a form in which nothing can be hidden"),
 	does("GetReplicateInfo", ofTarget, access.ClusterRead),

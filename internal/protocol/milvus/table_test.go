@@ -59,7 +59,7 @@ var privileges = map[string][]access.Action{
 	"SelectOwnership": {access.IAMRead}, "SelectUser": {access.IAMRead}, "CreatePrivilegeGroup": {access.IAMWrite}, "DropPrivilegeGroup": {access.IAMWrite},
 	"ListPrivilegeGroups": {access.IAMRead}, "OperatePrivilegeGroup": {access.IAMWrite},
 	"AddFileResource": {access.ClusterAdmin}, "RemoveFileResource": {access.ClusterAdmin}, "ListFileResources": {access.ClusterRead},
-	"BackupRBAC": nil, "RestoreRBAC": nil, "UpdateReplicateConfiguration": nil, "GetReplicateConfiguration": nil,
+	"BackupRBAC": nil, "RestoreRBAC": {access.IAMWrite}, "UpdateReplicateConfiguration": {access.ClusterAdmin}, "GetReplicateConfiguration": nil,
 }
 
 // TestActionsAgreeWithThePrivilegesOfMilvus compares the table, which was written by hand, with the privileges that Milvus
