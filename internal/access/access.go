@@ -92,6 +92,8 @@ type Operation struct {
 	Accesses []Access
 	// Text is the request verbatim (for SQL) or in canonical form, for the record and for the person who decides on it.
 	Text string
+	// Tell, if not nil, makes Text once somebody wants to read it, for requests that take longer to tell than to carry out.
+	Tell func() string
 	// Canonical is what an approval is bound to: everything that makes this request this one and no other, such as text,
 	// parameters and their types. It is hashed, not stored. Nil means that Text says it all.
 	Canonical []byte

@@ -189,6 +189,9 @@ func (w *walk) refuse(ctx context.Context, d access.Decision, refusal *access.Re
 // hold files an access request, keeps the client informed while people decide, and decides again with the grant.
 func (w *walk) hold(ctx context.Context, about access.Context, held access.Decision) (access.Decision, *access.Refusal) {
 	g, op := w.gate, w.op
+	if op.Text == "" && op.Tell != nil {
+		op.Text = op.Tell()
+	}
 	digest := Digest(w.subject, w.target.Name, held.Policy, op)
 	filed, err := g.Approvals.Ask(ctx, access.Ask{
 		Digest: digest, Subject: w.subject, Target: w.target.Name, Operation: op, Terms: *held.Hold,

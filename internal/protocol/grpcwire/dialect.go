@@ -97,7 +97,8 @@ type Obliged struct {
 	Filtered bool
 	// Check, if not nil, is called right before the call is sent, when it has been decided, released and written down. It
 	// finds out with Ask what obligations want to be known about stored points; its error, an *access.Refusal or a fault
-	// of the look-up, keeps the call from being sent.
+	// of the look-up, keeps the call from being sent. It may still narrow Message, such as to those of the points asked for
+	// that may be reached.
 	Check func(context.Context) error
 	// Mask hides in an answer what must be hidden, and counts its rows. An error withholds the answer.
 	Mask func(*mask.Hider, proto.Message) (rows int64, err error)

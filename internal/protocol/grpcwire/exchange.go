@@ -91,8 +91,9 @@ func (q *request) render(name string) error {
 		}
 		q.wire = transcript.AppendMessage(head[:len(head):len(head)], b)
 	}
-	text := string(bytes.TrimSuffix(head, []byte("\n"))) + transcript.Text(said, maxText, true)
-	q.op = access.Operation{Accesses: q.call.Accesses, Free: q.call.Free, Canonical: canonical, Text: text[:min(len(text), maxText)]}
+	q.op = access.Operation{Accesses: q.call.Accesses, Free: q.call.Free, Canonical: canonical, Tell: func() string {
+		return string(bytes.TrimSuffix(head, []byte("\n"))) + transcript.Text(said, max(maxText-len(head)-4, 0), true)
+	}}
 	return nil
 }
 
@@ -172,28 +173,40 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 		body = x.stream.begin(ctx, x, message)
 	}
 	x.answer, err = x.target.send(ctx, x.server, x.method.Name, x.call.Metadata, body, c)
-	if err != nil && x.stream != nil {
+	return x.because(ctx, err)
+}
+
+// because says why a call did not get on: what ended it goes before what broke for that.
+func (x *exchange) because(ctx context.Context, err error) error {
+	if x.stream != nil {
 		if refusal := x.stream.refused(); refusal != nil {
 			return refusal
 		}
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(context.Cause(ctx), gate.ErrShuttingDown):
+		return &access.Refusal{Code: access.CodeShuttingDown, Message: "the gateway is shutting down", Hint: "connect again in a moment", Err: err}
+	case x.session.Cause() != nil:
+		return &access.Refusal{Code: access.CodeExpired, Message: "the session was ended while the call ran", Err: err}
+	case !x.until.IsZero() && !time.Now().Before(x.until):
+		return &access.Refusal{Code: access.CodeCanceled, Message: "the client's deadline has passed", Err: err}
+	case ctx.Err() != nil:
+		return &access.Refusal{Code: access.CodeCanceled, Message: "the client went away", Err: err}
 	}
 	return err
 }
 
 // Reply implements gate.Exchange.
-func (x *exchange) Reply(_ context.Context, tape gate.Tape) (access.Outcome, error) {
+func (x *exchange) Reply(ctx context.Context, tape gate.Tape) (access.Outcome, error) {
 	out := &outlet{x: x, tape: tape}
 	end, err := x.messages(out)
 	outcome := access.Outcome{Rows: out.rows, Bytes: out.sent}
-	if x.stream != nil {
-		if refusal := x.stream.refused(); refusal != nil {
-			return outcome, refusal
-		}
-	}
 	if err == nil && end == nil {
 		err = errors.New("its answer has no status")
 	}
-	if err == nil {
+	if err = x.because(ctx, err); err == nil {
 		if end.Code() != codes.OK {
 			outcome.Code = codeName(end.Code())
 			end = x.complaint(end)

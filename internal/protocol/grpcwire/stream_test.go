@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -235,8 +237,8 @@ func TestAStreamThatIsCutOffEnds(t *testing.T) {
 	if n := w.Gate.CutOff(func(*access.Subject) bool { return true }, errors.New("off-boarded")); n != 1 {
 		t.Fatalf("%d sessions were cut off", n)
 	}
-	if st, _ := ended(call); st.Code() == codes.OK {
-		t.Errorf("%v", st)
+	if st, code := ended(call); st.Code() != codes.Unauthenticated || code != string(access.CodeExpired) {
+		t.Errorf("%v %s", st, code)
 	}
 	<-gone
 	protocoltest.Eventually(t, "the session is closed", func() bool { return len(w.Gate.Sessions()) == 0 })
@@ -291,7 +293,7 @@ func TestASecretInARequestIsNotWrittenDown(t *testing.T) {
 		if got := w.Received(service + "Put"); !bytes.Contains(got[len(got)-1].Raw, []byte(secret)) {
 			t.Error("the secret did not reach the target")
 		}
-		if strings.Contains(w.Written(), secret) || strings.Contains(ops[len(ops)-1].Text, secret) {
+		if strings.Contains(w.Written(), secret) || strings.Contains(ops[len(ops)-1].Tell(), secret) {
 			t.Error("the secret is written down, or shown to approvers")
 		}
 	}
@@ -327,5 +329,58 @@ func TestReadyMeansThatTheTargetAnswers(t *testing.T) {
 	w = protocoltest.StartGRPC(t, suite(), func(_ *grpcwire.Config, target *grpcwire.Target) { target.Address = "127.0.0.1:1" })
 	if err := w.Server.Ready(t.Context()); err == nil {
 		t.Error("nobody answers, and that is ready")
+	}
+}
+
+func TestACallEndsWhenItsCredentialExpires(t *testing.T) {
+	var later atomic.Bool
+	now := func() time.Time {
+		if later.Load() {
+			return time.Now().Add(2 * time.Hour)
+		}
+		return time.Now()
+	}
+	w := protocoltest.StartGRPC(t, suite(), func(c *grpcwire.Config, _ *grpcwire.Target) { c.Now, c.Gate.Now = now, now })
+	w.Expires = time.Now().Add(time.Hour)
+	arrived := make(chan struct{})
+	w.Upstream(func(ctx context.Context, _ string, _ proto.Message) (proto.Message, error) {
+		close(arrived)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	done := make(chan protocoltest.GRPCAnswer, 1)
+	go func() { done <- w.Do(t.Context(), suite().Read) }()
+	<-arrived
+	later.Store(true)
+	if a := <-done; a.Status.Code() != codes.Unauthenticated || a.Code() != string(access.CodeExpired) {
+		t.Errorf("%v", a)
+	}
+	if a := w.Do(t.Context(), suite().Read); a.Code() != string(access.CodeExpired) {
+		t.Errorf("afterwards: %v", a)
+	}
+}
+
+func TestACallThatDrainsIsLetGo(t *testing.T) {
+	w := protocoltest.StartGRPC(t, suite())
+	arrived, drained := make(chan struct{}), make(chan struct{})
+	w.Upstream(func(_ context.Context, method string, _ proto.Message) (proto.Message, error) {
+		if method == suite().Read.Method {
+			close(arrived)
+			<-drained
+		}
+		return books(1), nil
+	})
+	done := make(chan protocoltest.GRPCAnswer, 1)
+	go func() { done <- w.Do(t.Context(), suite().Read) }()
+	<-arrived
+	go w.Gate.Drain(t.Context(), time.Second)
+	<-w.Gate.Draining()
+	protocoltest.Eventually(t, "who comes now is sent away", func() bool {
+		a := w.Do(t.Context(), protocoltest.GRPCRequest{Method: service + "Put", Message: inRoom("x")})
+		return a.Status.Code() == codes.Unavailable && a.Code() == string(access.CodeShuttingDown)
+	})
+	close(drained)
+	if a := <-done; a.Status.Code() != codes.OK {
+		t.Errorf("the call that was under way: %v", a)
 	}
 }

@@ -21,6 +21,8 @@ type Stage struct {
 	t       testing.TB
 	Gate    *gate.Gate
 	Unclear bool // what is unclear is left to Rule
+	// Expires is when the caller's token does; never when it is zero. It is set before the first call.
+	Expires time.Time
 
 	mu      sync.Mutex
 	decide  func(*access.Operation, access.Context) access.Decision
@@ -92,7 +94,7 @@ func (w *Stage) Token(_ context.Context, token string, _ gate.SignIn) (*access.S
 	if token != Token {
 		return nil, &access.Refusal{Code: access.CodeIdentity, Message: "the token is not known"}
 	}
-	return &access.Subject{ID: "corp:alice", Kind: access.Person, Person: "alice"}, nil
+	return &access.Subject{ID: "corp:alice", Kind: access.Person, Person: "alice", Expires: w.Expires}, nil
 }
 
 // Lease implements gate.Credentials.
