@@ -118,13 +118,13 @@ func (v *view) carries(columns []*schemapb.FieldData, rows int64, f access.Filte
 	if _, err := v.condition(f); err != nil {
 		return err
 	}
-	refuse := v.foreign(f)
+	refuse, found := v.foreign(f), false
 	for _, col := range columns {
 		var values []string
 		path := strings.Split(f.Field, ".")
 		switch {
-		case col.GetIsDynamic() && v.schema.columns[path[0]] == nil:
-		case !col.GetIsDynamic() && col.GetFieldName() == path[0]:
+		case (col.GetIsDynamic() || col.GetFieldName() == expr.Meta) && v.schema.columns[path[0]] == nil:
+		case col.GetFieldName() == path[0]:
 			path = path[1:]
 		default:
 			continue
@@ -155,14 +155,15 @@ func (v *view) carries(columns []*schemapb.FieldData, rows int64, f access.Filte
 				values = append(values, text)
 			}
 		}
-		for _, value := range values {
-			if !slices.Contains(f.Values, value) {
-				return refuse
-			}
+		if slices.ContainsFunc(values, func(value string) bool { return !slices.Contains(f.Values, value) }) {
+			return refuse
 		}
-		return nil
+		found = true // and every other column that could hold the field must agree
 	}
-	return refuse
+	if !found {
+		return refuse
+	}
+	return nil
 }
 
 // foreign refuses points without a value that a filter asks for.
