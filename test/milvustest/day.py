@@ -138,6 +138,19 @@ def orm():
     connections.disconnect("default")
 
 
+def chain():
+    from langchain_core.embeddings import DeterministicFakeEmbedding
+    from langchain_milvus import Milvus
+
+    store = Milvus(embedding_function=DeterministicFakeEmbedding(size=4), collection_name="texts", connection_args={"uri": uri, "token": token}, auto_id=False, consistency_level="Strong",
+                   index_params={"index_type": "FLAT", "metric_type": "L2", "params": {}})
+    say("added", store.add_texts(["red apples", "green pears", "blue plums"], metadatas=[{"n": i} for i in range(3)], ids=["a", "b", "c"]))
+    say("search", [(d.page_content, d.metadata) for d in store.similarity_search("red apples", k=2)])
+    say("filtered", [(d.page_content, score) for d, score in store.similarity_search_with_score("red apples", k=2, expr="n > 0")])
+    say("deleted", store.delete(ids=["a"]), [d.page_content for d in store.similarity_search("red apples", k=3)])
+    client().drop_collection("texts")
+
+
 def look():
     c = client()
     c.describe_collection("customers")
@@ -192,4 +205,4 @@ def prepare():
     c.create_alias("secrets", "public")
 
 
-{"everything": everything, "look": look, "upsert": upsert, "count": count, "fill": prepare, "tenant": tenant}[what]()
+{"everything": everything, "chain": chain, "look": look, "upsert": upsert, "count": count, "fill": prepare, "tenant": tenant}[what]()

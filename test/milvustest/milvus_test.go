@@ -19,6 +19,11 @@ func TestANormalDayLooksTheSameThroughTheGateway(t *testing.T) {
 	if len(direct) < 30 {
 		t.Errorf("the day ended early: %q", direct)
 	}
+	direct = g.day(t, g.straight(), "", "chain")
+	through = g.day(t, g.gateway(), g.As(t, "tess"), "chain")
+	if d := gocmp.Diff(direct, through); d != "" || len(direct) != 4 {
+		t.Errorf("what LangChain sees through the gateway differs (-direct +gateway):\n%s\n%q", d, direct)
+	}
 }
 
 func TestPersonalDataAndVectorsAreHiddenFromAScientist(t *testing.T) {
