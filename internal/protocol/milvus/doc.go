@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 some fields are deprecated: servers still answer with them.
+
 // Package milvus reads the calls of Milvus' gRPC interface, and the requests of its REST interface (v2), as operations, and
 // says how they are sent on and their answers masked under obligations.
 //
@@ -9,8 +11,10 @@ package milvus
 
 import (
 	"context"
+	"strconv"
 	"time"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -49,7 +53,7 @@ func (d *Dialect) Read(ctx context.Context, r *grpcwire.Request) (*grpcwire.Call
 	if e == nil {
 		return nil, unclear("the call is not known")
 	}
-	c := &call{Request: r, ctx: ctx, dialect: d, entry: e, out: grpcwire.Call{Message: r.Message, Metadata: map[string]string{}}}
+	c := &call{Request: r, ctx: ctx, dialect: d, entry: e, out: grpcwire.Call{Message: r.Message, Metadata: map[string]string{}, Failure: failure}}
 	for name, value := range r.Metadata {
 		c.out.Metadata[name] = value
 	}
@@ -73,6 +77,23 @@ func (d *Dialect) Error(_ *grpcwire.Method, r *access.Refusal) (proto.Message, *
 		code = codes.PermissionDenied
 	}
 	return nil, status.New(code, grpcwire.Sentence(r))
+}
+
+// failure is the code of an answer that is a no, with which Milvus answers where others have a status.
+func failure(m proto.Message) string {
+	s, ok := m.(*commonpb.Status)
+	if !ok {
+		if in, has := m.(interface{ GetStatus() *commonpb.Status }); has {
+			s = in.GetStatus()
+		}
+	}
+	switch {
+	case !failed(s):
+		return ""
+	case s.GetCode() != 0:
+		return strconv.Itoa(int(s.GetCode()))
+	}
+	return s.GetErrorCode().String()
 }
 
 func unclear(why string) error { return &grpcwire.Unclear{Why: why} }

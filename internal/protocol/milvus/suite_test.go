@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 some fields are deprecated: servers still answer with them.
+
 package milvus
 
 import (
@@ -14,6 +16,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/vecgate/vecgate/internal/audit"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
 	"github.com/vecgate/vecgate/internal/protocol/protocoltest"
@@ -42,8 +45,8 @@ func engine(ctx context.Context, method string, m proto.Message) (proto.Message,
 	return nil, fmt.Errorf("the stand-in does not know %s", method)
 }
 
-func TestMilvusPassesTheSuiteOverGRPC(t *testing.T) {
-	protocoltest.RunGRPC(t, &protocoltest.GRPCSuite{
+func grpcSuite() *protocoltest.GRPCSuite {
+	return &protocoltest.GRPCSuite{
 		New:        func() grpcwire.Dialect { return New(stub) },
 		Upstream:   engine,
 		Protection: protection,
@@ -53,7 +56,37 @@ func TestMilvusPassesTheSuiteOverGRPC(t *testing.T) {
 		}},
 		Unfulfillable: protocoltest.GRPCRequest{Method: "/" + service + "/Query", Message: &milvuspb.QueryRequest{CollectionName: "customers", Expr: `email == "a"`, OutputFields: []string{"id"}}},
 		Large:         func(n int) proto.Message { return answered(3 + n/30) },
-	})
+	}
+}
+
+func TestMilvusPassesTheSuiteOverGRPC(t *testing.T) { protocoltest.RunGRPC(t, grpcSuite()) }
+
+func TestARefusalOfMilvusItselfIsWrittenDownAsOne(t *testing.T) {
+	suite := grpcSuite()
+	suite.Upstream = func(ctx context.Context, method string, m proto.Message) (proto.Message, error) {
+		switch {
+		case strings.HasSuffix(method, "/DropCollection"):
+			return &commonpb.Status{Code: 1100, Reason: "it is in use"}, nil
+		case strings.HasSuffix(method, "/Upsert"):
+			return &milvuspb.MutationResult{Status: &commonpb.Status{ErrorCode: commonpb.ErrorCode_IllegalArgument, Reason: "odd"}}, nil
+		}
+		return engine(ctx, method, m)
+	}
+	w := protocoltest.StartGRPC(t, suite)
+	want := []string{"1100", "IllegalArgument", ""}
+	for _, r := range []protocoltest.GRPCRequest{
+		{Method: "/" + service + "/DropCollection", Message: &milvuspb.DropCollectionRequest{CollectionName: "customers"}}, suite.Write, suite.Read,
+	} {
+		if a := w.Do(t.Context(), r); a.Message == nil {
+			t.Errorf("%s: %v", r.Method, a)
+		}
+	}
+	protocoltest.Eventually(t, "every outcome is recorded", func() bool { return len(w.Records(audit.TypeOutcome)) == len(want) })
+	for i, r := range w.Records(audit.TypeOutcome) {
+		if r.Error != want[i] {
+			t.Errorf("outcome %d has the code %q, want %q", i, r.Error, want[i])
+		}
+	}
 }
 
 // restDescribed is a description as the REST interface tells it.
