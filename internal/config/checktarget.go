@@ -21,6 +21,7 @@ func checkTarget(c *Config, t *Target, path string, r *report) {
 	} else if t.Credential.Header == "basic" && t.Credential.User == "" {
 		r.at(path+".credential.user", "is missing, and header: basic shows it")
 	}
+	checkAPI(t, path, r)
 	if t.Reads == "" {
 		t.Reads = c.Audit.Reads
 	}

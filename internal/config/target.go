@@ -12,7 +12,7 @@ type Target struct {
 	// Name by which clients and policies know the database.
 	Name string `yaml:"name" required:"true" restart:"true"`
 	// Engine that runs there.
-	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma|milvus" restart:"true"`
+	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma|generic|milvus" restart:"true"`
 	// Address of the database: host:port, or /directory:port for a Unix socket of PostgreSQL.
 	Address string `yaml:"address" required:"true" restart:"true"`
 	// GRPCAddress is where the database speaks gRPC, host:port, when that is not at address.
@@ -23,6 +23,8 @@ type Target struct {
 	TLS ClientTLS `yaml:"tls" restart:"true"`
 	// Credential that the gateway shows to the database.
 	Credential Credential `yaml:"credential"`
+	// API describes the interface, for generic.
+	API *API `yaml:"api" restart:"true"`
 	// Reads says when a read may run: before-forward makes its audit record durable first, before-release runs it
 	// meanwhile and releases no byte of the answer earlier. Writes always wait. audit.reads when left out.
 	Reads string `yaml:"reads" enum:"before-forward|before-release" restart:"true"`
@@ -43,6 +45,9 @@ type Target struct {
 
 // EnginePostgres is the engine that speaks PostgreSQL's protocol; all others speak HTTP.
 const EnginePostgres = "postgres"
+
+// EngineGeneric is the engine whose interface the configuration describes.
+const EngineGeneric = "generic"
 
 // grpcEngines speak gRPC besides HTTP.
 var grpcEngines = []string{"milvus", "pinecone", "qdrant", "weaviate"}

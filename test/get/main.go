@@ -4,7 +4,7 @@
 //
 //	go run ./test/get postgres   PostgreSQL with pgvector; prints the directory of its programs
 //	go run ./test/get psql-oauth a psql 18 that can sign in by OAuth's device flow; prints its path
-//	go run ./test/get chroma      a Chroma server; prints its path
+//	go run ./test/get chroma      a Chroma server, and its client for Node; prints the server's path
 //	go run ./test/get milvus      Milvus Lite (python -m milvus_lite.cmdline server) with clients; prints NAME=value lines
 //	go run ./test/get clients    stock clients in Python, Node and Java; prints NAME=value lines
 //	go run ./test/get tools      Chromium, PgBouncer, HAProxy by apt-get, where missing (needs root)
@@ -69,6 +69,9 @@ func get(ctx context.Context, args []string) error {
 	case "chroma":
 		python, err := f.Chroma(ctx)
 		if err != nil {
+			return err
+		}
+		if _, err := f.ChromaJS(ctx); err != nil {
 			return err
 		}
 		fmt.Println(filepath.Join(filepath.Dir(python), "chroma"))

@@ -69,6 +69,37 @@ func TestPersonalDataAndVectorsAreHiddenFromAScientist(t *testing.T) {
 	}
 }
 
+func TestATenantReachesItsOwnPointsOnEveryWay(t *testing.T) {
+	g := start(t)
+	g.day(t, g.straight(), "", "fill")
+	lines := g.day(t, g.gateway(), g.As(t, "olga"), "tenant")
+	want := []string{
+		`["get", [3]]`,
+		`["query", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]`,
+		`["count", [{"count(*)": 10}]]`,
+		`["search", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]`,
+		`["hybrid", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]`,
+		`["delete", [9]]`,
+		`["delete by filter", [8]]`,
+	}
+	if d := gocmp.Diff(want, lines[:min(len(want), len(lines))]); d != "" {
+		t.Errorf("Olga sees (-want +got):\n%s", d)
+	}
+	seen := strings.Join(lines, "\n")
+	for _, w := range []string{
+		`["foreign", "_InactiveRpcError", "`, "lets you write only points to vectors/default/customers whose tenant is one of acme",
+		`["stolen", "_InactiveRpcError", "`, `["stolen by insert", "_InactiveRpcError", "`, "some of the keys are taken by points of others",
+		`["own", {`, `["new", {`, `["stats", "_InactiveRpcError", "`,
+	} {
+		if !strings.Contains(seen, w) {
+			t.Errorf("Olga does not see %s:\n%s", w, seen)
+		}
+	}
+	if got := g.day(t, g.straight(), "", "count"); got[0] != `["count", 19]` {
+		t.Errorf("afterwards there are %v", got)
+	}
+}
+
 func TestAHeldUpsertRunsOnceItIsReleased(t *testing.T) {
 	g := start(t)
 	g.day(t, g.straight(), "", "fill")

@@ -48,6 +48,10 @@ protect:
   - name: embeddings-stay-inside
     vectors: withhold
     except: {groups: [Everything]}
+  - name: own-tenant
+    filter: {field: tenant, values: [acme]}
+    on: ["vectors/*/customers"]
+    except: {groups: [Everything, Vector-Read]}
 `
 
 // lite is a Milvus Lite with nothing in it.

@@ -95,6 +95,9 @@ type Obliged struct {
 	Query map[string]string
 	Body  jsonstream.Value
 	Lines []jsonstream.Value
+	// Instead, if not nil, is what is asked of the target in the place of the call's own Method, Path and Query: what has
+	// the same answer, once rewritten, and takes a condition.
+	Instead *Instead
 	// Filtered says that every filter of every access is fulfilled (access.Obligations.Filters). Without it, a call one of
 	// whose accesses is under a filter is refused.
 	Filtered bool
@@ -112,6 +115,12 @@ type Obliged struct {
 	// Mute says that the engine's own error messages are withheld, because they may quote what is hidden; but not 404,
 	// which says that what the request itself names does not exist.
 	Mute bool
+}
+
+// Instead is another operation of the target. Path is already escaped.
+type Instead struct {
+	Method, Path string
+	Query        map[string]string
 }
 
 // Unclear says why a request could not be read.

@@ -32,6 +32,9 @@ type Node struct {
 	// Rewrite, when not nil, makes another text of a text here that Treatment does not hide; one too long to be kept in
 	// memory becomes null.
 	Rewrite func(string) string
+	// Only, when it is a kind, is what a value here may be, besides null: a document that has something else is not of the
+	// form that it was thought to be, and ends in a Fault.
+	Only Kind
 	// Count counts the values here; see Masker.Counted.
 	Count bool
 }
@@ -284,6 +287,9 @@ func (m *Masker) begin(c byte) error {
 	var treat access.Treatment
 	if n != nil {
 		treat = n.Treatment
+		if n.Only != None && c != 'n' && kindOf(c) != n.Only {
+			return m.fault("not of the form that was expected")
+		}
 		if n.Count {
 			m.counted++
 		}
