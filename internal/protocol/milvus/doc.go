@@ -42,10 +42,9 @@ func New(now func() time.Time) *Dialect {
 // Methods implements grpcwire.Dialect.
 func (d *Dialect) Methods() []grpcwire.Method { return d.methods }
 
-// Metadata implements grpcwire.Dialect. A client is told its identifier by Connect and shows it from then on.
-func (d *Dialect) Metadata() []string {
-	return []string{metaDatabase, "identifier", "client-request-id", "client_request_id", "client-request-unixmsec"}
-}
+// Metadata implements grpcwire.Dialect. Clients also send the time, an identifier that Connect gave them and one for the call:
+// with those, a call that was approved would be another one when it is sent again, and Milvus does without.
+func (d *Dialect) Metadata() []string { return []string{metaDatabase} }
 
 // Read implements grpcwire.Dialect.
 func (d *Dialect) Read(ctx context.Context, r *grpcwire.Request) (*grpcwire.Call, error) {
@@ -53,10 +52,7 @@ func (d *Dialect) Read(ctx context.Context, r *grpcwire.Request) (*grpcwire.Call
 	if e == nil {
 		return nil, unclear("the call is not known")
 	}
-	c := &call{Request: r, ctx: ctx, dialect: d, entry: e, out: grpcwire.Call{Message: r.Message, Metadata: map[string]string{}, Failure: failure}}
-	for name, value := range r.Metadata {
-		c.out.Metadata[name] = value
-	}
+	c := &call{Request: r, ctx: ctx, dialect: d, entry: e, out: grpcwire.Call{Message: r.Message, Metadata: map[string]string{metaDatabase: r.Metadata[metaDatabase]}, Failure: failure}}
 	if err := c.base(); err != nil {
 		return nil, err
 	}

@@ -146,14 +146,11 @@ func (s *schema) vectors() []string {
 	return all
 }
 
-func isVector(t schemapb.DataType) bool {
-	switch t {
-	case schemapb.DataType_BinaryVector, schemapb.DataType_FloatVector, schemapb.DataType_Float16Vector, schemapb.DataType_BFloat16Vector,
-		schemapb.DataType_SparseFloatVector, schemapb.DataType_Int8Vector, schemapb.DataType_ArrayOfVector:
-		return true
-	}
-	return false
-}
+// isVector says whether a column of the type holds embeddings: Milvus numbers all such types from 100 on, those to come too.
+func isVector(t schemapb.DataType) bool { return t >= 100 && t < schemapb.DataType_ArrayOfStruct }
+
+// unheardOf is a type that is not known here; it could be one of embeddings.
+const unheardOf = schemapb.DataType_ArrayOfStruct - 1
 
 // names keeps schemas for a short time: somebody may change them beside the gateway.
 type names struct {

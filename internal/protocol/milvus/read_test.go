@@ -289,6 +289,7 @@ func TestWhatIsReadTwoWaysIsUnclear(t *testing.T) {
 		{"HybridSearch", customers + `requests: {` + strings.Replace(one, "customers", "secrets", 1) + `}`},
 		{"HybridSearch", customers + `requests: {db_name: "other" ` + one + `}`},
 		{"HybridSearch", customers},
+		{"HybridSearch", customers + `requests: {` + one + `} rank_params: {key: "strategy" value: "model"}`},
 		{"DumpMessages", ``},
 		{"Dummy", `request_type: "query"`},
 		{"BackupRBAC", ``},
@@ -333,13 +334,13 @@ func TestTheDatabaseIsSaidInBothPlaces(t *testing.T) {
 		{"", "", "default"}, {"a", "", "a"}, {"", "b", "b"}, {"a", "b", "a"},
 	} {
 		m := &milvuspb.QueryRequest{DbName: x.message, CollectionName: "pub", Expr: "id in [1]"}
-		c, err := New(stub).Read(t.Context(), request("Query", m, map[string]string{metaDatabase: x.metadata, "identifier": "3"}, &standIn{}))
+		c, err := New(stub).Read(t.Context(), request("Query", m, map[string]string{metaDatabase: x.metadata, "client-request-unixmsec": "1763762400000"}, &standIn{}))
 		if err != nil {
 			t.Fatal(err)
 		}
 		sent := c.Message.(*milvuspb.QueryRequest)
-		got := []string{c.Accesses[0].Resource.Namespace, sent.DbName, c.Metadata[metaDatabase], c.Metadata["identifier"], sent.CollectionName}
-		if d := cmp.Diff([]string{x.want, x.want, x.want, "3", "customers"}, got); d != "" {
+		got := []string{c.Accesses[0].Resource.Namespace, sent.DbName, c.Metadata[metaDatabase], fmt.Sprint(len(c.Metadata)), sent.CollectionName}
+		if d := cmp.Diff([]string{x.want, x.want, x.want, "1", "customers"}, got); d != "" {
 			t.Errorf("%+v: %s", x, d)
 		}
 	}

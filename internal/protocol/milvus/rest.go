@@ -61,7 +61,7 @@ func (d *REST) Read(ctx context.Context, r *httpwire.Request) (*httpwire.Call, e
 		if e.name != r.Route.Name {
 			continue
 		}
-		c := &restCall{Request: r, ctx: ctx, dialect: d, entry: e, out: httpwire.Call{Method: http.MethodPost, Path: r.Route.Path, Query: r.Query, Body: r.Body}}
+		c := &restCall{Request: r, ctx: ctx, dialect: d, entry: e, out: httpwire.Call{Method: http.MethodPost, Path: r.Route.Path, Query: r.Query, Headers: r.Headers, Body: r.Body}}
 		err := c.closed(e.members)
 		if err == nil {
 			err = c.database()
@@ -197,7 +197,11 @@ func restSchema(told jsonstream.Value) *schema {
 		if dynamic, _ := f.Get("isDynamic").Bool(); dynamic || name == "" {
 			continue
 		}
-		s.add(name, 0, schemapb.DataType(schemapb.DataType_value[kind]))
+		known, ok := schemapb.DataType_value[kind]
+		if !ok {
+			known = int32(unheardOf)
+		}
+		s.add(name, 0, schemapb.DataType(known))
 		if key, _ := f.Get("primaryKey").Bool(); key {
 			s.key = name
 			s.autoID, _ = f.Get("autoId").Bool()

@@ -164,11 +164,14 @@ var restTable = []restEntry{
 
 const restPrefix = "/v2/vectordb/"
 
+// restHeaders are what a request may say besides its document: how whole numbers are written, and how long it may take.
+var restHeaders = []string{"Accept-Type-Allow-Int64", "Request-Timeout"}
+
 // Routes is the table as others see it.
 func Routes() []httpwire.Route {
 	all := make([]httpwire.Route, len(restTable))
 	for i, e := range restTable {
-		all[i] = httpwire.Route{Name: e.name, Method: http.MethodPost, Path: restPrefix + e.name, Body: true, Actions: e.actions, About: e.about}
+		all[i] = httpwire.Route{Name: e.name, Method: http.MethodPost, Path: restPrefix + e.name, Headers: restHeaders, Body: true, Actions: e.actions, About: e.about}
 	}
 	return all
 }

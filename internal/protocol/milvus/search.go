@@ -533,6 +533,9 @@ func readHybrid(c *call) error {
 	if err := whole.shaped(p); err != nil {
 		return err
 	}
+	if strategy, err := p.name("strategy"); err != nil || strategy != "" && strategy != "rrf" && strategy != "weighted" {
+		return unclear("its ranking has a ranker that is not known: " + shown(strategy))
+	}
 	m.RankParams = p.pairs(m.GetRankParams())
 	score, err := readScore(m.GetFunctionScore())
 	if err != nil {
