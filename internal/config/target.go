@@ -12,13 +12,18 @@ type Target struct {
 	// Name by which clients and policies know the database.
 	Name string `yaml:"name" required:"true" restart:"true"`
 	// Engine that runs there.
-	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma|generic|milvus" restart:"true"`
+	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma|generic|pinecone|milvus" restart:"true"`
 	// Address of the database: host:port, or /directory:port for a Unix socket of PostgreSQL.
 	Address string `yaml:"address" required:"true" restart:"true"`
 	// GRPCAddress is where the database speaks gRPC, host:port, when that is not at address.
 	GRPCAddress string `yaml:"grpc_address" restart:"true"`
 	// Database is the name of the database there, for postgres; the target's name when left out.
 	Database string `yaml:"database" restart:"true"`
+	// Index is the name of the index whose host the address is, for pinecone; without it the address is the control plane's.
+	Index string `yaml:"index" restart:"true"`
+	// Host is what the control plane's answers name as the host of that index, so that its clients come to the gateway:
+	// where a listener that reaches this target answers, as clients see it.
+	Host string `yaml:"host" restart:"true"`
 	// TLS of the hop from the gateway to the database.
 	TLS ClientTLS `yaml:"tls" restart:"true"`
 	// Credential that the gateway shows to the database.
@@ -45,6 +50,9 @@ type Target struct {
 
 // EnginePostgres is the engine that speaks PostgreSQL's protocol; all others speak HTTP.
 const EnginePostgres = "postgres"
+
+// EnginePinecone is the one whose targets are a control plane and the hosts of indexes.
+const EnginePinecone = "pinecone"
 
 // EngineGeneric is the engine whose interface the configuration describes.
 const EngineGeneric = "generic"

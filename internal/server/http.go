@@ -8,12 +8,14 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/chroma"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
 	"github.com/vecgate/vecgate/internal/protocol/milvus"
+	"github.com/vecgate/vecgate/internal/protocol/pinecone"
 )
 
 // dialects are the engines that speak HTTP, by the name that a target's engine has in the configuration.
 var dialects = map[string]func(now func() time.Time) httpwire.Dialect{
-	"chroma": func(now func() time.Time) httpwire.Dialect { return chroma.New(now) },
-	"milvus": func(now func() time.Time) httpwire.Dialect { return milvus.NewREST(now) },
+	"chroma":   func(now func() time.Time) httpwire.Dialect { return chroma.New(now) },
+	"pinecone": func(func() time.Time) httpwire.Dialect { return &pinecone.Dialect{} },
+	"milvus":   func(now func() time.Time) httpwire.Dialect { return milvus.NewREST(now) },
 }
 
 // http makes the front end of one listener.
@@ -47,6 +49,7 @@ func (s *Server) http(l *config.Listener) (frontEnd, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
+		s.placed(t, dialect)
 		c.Targets[t.Name] = httpwire.Target{
 			Gate: s.gateTarget(t), Dialect: dialect, Address: t.Address, TLS: upstream, Shows: httpwire.Scheme(t.Credential.Header),
 		}

@@ -6,6 +6,7 @@
 //	go run ./test/get psql-oauth a psql 18 that can sign in by OAuth's device flow; prints its path
 //	go run ./test/get chroma      a Chroma server, and its client for Node; prints the server's path
 //	go run ./test/get milvus      Milvus Lite (python -m milvus_lite.cmdline server) with clients; prints NAME=value lines
+//	go run ./test/get pinecone   Pinecone's own clients; prints NAME=value lines
 //	go run ./test/get clients    stock clients in Python, Node and Java; prints NAME=value lines
 //	go run ./test/get tools      Chromium, PgBouncer, HAProxy by apt-get, where missing (needs root)
 //	go run ./test/get data       prints the data set of package test/data as a script for psql
@@ -87,6 +88,8 @@ func get(ctx context.Context, args []string) error {
 		}
 		fmt.Printf("PYTHON=%s\nNODE_PATH=%s\n", python, modules)
 		return nil
+	case "pinecone":
+		return pineconeClients(ctx, f)
 	case "clients":
 		return clients(ctx, f)
 	case "tools":
@@ -103,7 +106,25 @@ func get(ctx context.Context, args []string) error {
 		fmt.Println(f.Cache)
 		return nil
 	}
-	return fmt.Errorf("what to get is one of postgres, psql-oauth, chroma, milvus, clients, tools, data, cache (not %q)", args)
+	return fmt.Errorf("what to get is one of postgres, psql-oauth, chroma, milvus, pinecone, clients, tools, data, cache (not %q)", args)
+}
+
+// pineconeClients prints what a shell can read with eval.
+func pineconeClients(ctx context.Context, f *fetch.Fetcher) error {
+	python, err := f.Pinecone(ctx)
+	if err != nil {
+		return err
+	}
+	overGRPC, err := f.PineconeGRPC(ctx)
+	if err != nil {
+		return err
+	}
+	modules, err := f.PineconeNode(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("PYTHON=%s\nPYTHON_GRPC=%s\nNODE_PATH=%s\n", python, overGRPC, modules)
+	return nil
 }
 
 // clients prints what a shell can read with eval.

@@ -21,6 +21,8 @@ const (
 type Node struct {
 	// Treatment hides every value here. An object or array becomes null, and so does what its mask cannot show.
 	Treatment access.Treatment
+	// Instead stands where Treatment hides an object or array, for clients that cannot do with null.
+	Instead Value
 	// Objects hides a value here that is an object, unless Treatment does.
 	Objects access.Treatment
 	// Fields are the members of an object here, by name however it is spelled; Field, which may be nil, is asked for the
@@ -304,7 +306,11 @@ func (m *Masker) begin(c byte) error {
 			return m.fault("nested deeper than %d", MaxDepth)
 		}
 		if m.hide == 0 && treat.Mask != access.MaskNone {
-			if !dropped {
+			switch {
+			case dropped:
+			case n.Treatment.Mask != access.MaskNone && n.Instead.raw != nil:
+				m.out = append(m.out, n.Instead.raw...)
+			default:
 				m.out = append(m.out, "null"...)
 			}
 			m.hide = len(m.stack) + 1

@@ -154,7 +154,7 @@ func lines(t *testing.T, s *Suite) {
 		refused(t, w, w.Do(t.Context(), r), r, access.CodeUnclear)
 	}
 	for kind, spelled := range map[string]string{
-		"application/x-ndjson": line + "\n", "application/json": line, "application/ndjson; charset=utf-8": " " + line + "\t\r\n",
+		"application/x-ndjson": line + "\n", "application/json": line, "application/ndjson; charset=utf-8": " " + line + "\t\r\n", "text/plain;charset=UTF-8": line,
 	} {
 		r := s.Lines
 		r.Body, r.Header = spelled, http.Header{"Content-Type": {kind}, "Authorization": {"Bearer " + Token}}
