@@ -107,15 +107,21 @@ func (v *view) any() bool {
 	return false
 }
 
-// shaping refuses that a hidden field shapes which points come back, or in which order: that would tell its value.
-// equality says that all that is asked is whether it equals a constant.
-func (v *view) shaping(path, what string, equality bool) error {
+// whole is what happens to a field of which some part may be hidden: as if all of it were.
+func (v *view) whole(path string) access.Treatment {
 	t := v.field(path)
-	if t.Mask == access.MaskNone {
-		if rule, hidden := v.within(path); hidden && v.schema.opaque(columnOf(path)) {
+	if t.Mask == access.MaskNone && v.schema.opaque(columnOf(path)) {
+		if rule, hidden := v.within(path); hidden {
 			t = access.Treatment{Mask: access.MaskNull, Rule: rule}
 		}
 	}
+	return t
+}
+
+// shaping refuses that a hidden field shapes which points come back, or in which order: that would tell its value.
+// equality says that all that is asked is whether it equals a constant.
+func (v *view) shaping(path, what string, equality bool) error {
+	t := v.whole(path)
 	if t.Mask == access.MaskNone || t.Predicates == "allow" || t.Predicates == "equality" && equality {
 		return nil
 	}
@@ -129,7 +135,7 @@ func (v *view) shaping(path, what string, equality bool) error {
 func (v *view) conditions(e *expr.Expr) error {
 	for _, c := range e.Conditions() {
 		for _, f := range c.Fields {
-			if err := v.shaping(f.String(), "condition", c.Sure && c.Equality); err != nil {
+			if err := v.shaping(f.String(), "condition", c.Sure && c.Equality && len(c.Equal) == 1 && c.Equal[0].Variable == ""); err != nil {
 				return err
 			}
 		}

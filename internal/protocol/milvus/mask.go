@@ -125,7 +125,11 @@ func (k *masker) columns(columns *[]*schemapb.FieldData, names *[]string) error 
 	}
 	kept := (*columns)[:0]
 	for _, col := range *columns {
-		path := k.nameOf(col)
+		name := k.nameOf(col)
+		path := name
+		if parsed, err := outputPath(name); err == nil {
+			path = parsed // a key inside of a column
+		}
 		keep, err := k.column(col, path)
 		if err != nil {
 			return err
@@ -134,7 +138,7 @@ func (k *masker) columns(columns *[]*schemapb.FieldData, names *[]string) error 
 			kept = append(kept, col)
 			continue
 		}
-		*names = slices.DeleteFunc(*names, func(name string) bool { return name == path })
+		*names = slices.DeleteFunc(*names, func(n string) bool { return n == name })
 	}
 	*columns = kept
 	return nil

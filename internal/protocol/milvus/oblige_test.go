@@ -91,6 +91,9 @@ func TestObligationsRewriteTheCallOrRefuseIt(t *testing.T) {
 		{"Query", customers + `expr: "id in [1]"`, hidden, `id in [1] | `},
 		{"Query", customers + `expr: "city == 'Oslo'" output_fields: "id"`, hidden, `city == "Oslo" | id`},
 		{"Query", customers + `expr: "city like 'O%'" output_fields: "id"`, hidden, "cannot-be-obliged"},
+		{"Query", customers + `expr: "city in ['Oslo', 'Rome']" output_fields: "id"`, hidden, "cannot-be-obliged"},
+		{"Query", customers + `expr: "city == {c}" output_fields: "id"`, hidden, "cannot-be-obliged"},
+		{"Query", customers + `expr: "id > 1" output_fields: "max(meta)"`, hidden, "cannot-be-obliged"},
 		{"Query", customers + `expr: "city == 'Oslo' or id > 1" output_fields: "id"`, hidden, "cannot-be-obliged"},
 		{"Query", customers + `expr: "email == 'a@b'" output_fields: "id"`, hidden, "cannot-be-obliged"},
 		{"Query", customers + `expr: "email == 'a@b'" output_fields: "count(*)"`, hidden, "cannot-be-obliged"},
@@ -269,7 +272,7 @@ func stored() []*schemapb.FieldData {
 		longs("id", 1, 2), texts("email", canary, canary), texts("city", canary, ""), longs("age", 77, 78), texts("tenant", "acme", "acme"),
 		documents("meta", false, `{"phone":"`+canary+`1234","x":1,"deep":[{"phone":"kept"}]}`, `null`),
 		documents("$meta", true, `{"email":"`+canary+`","color":"red","note":"`+canary+`"}`, `{}`),
-		embeddings("vec", 1, 2), embeddings("unheard_of", 1, 2), struct1, byNumber, texts("note", canary, canary),
+		embeddings("vec", 1, 2), embeddings("unheard_of", 1, 2), struct1, documents(`meta["phone"]`, false, `"`+canary+`1234"`, `null`), texts("clips[words]", canary, canary), byNumber, texts("note", canary, canary),
 	}
 }
 
@@ -316,6 +319,7 @@ func TestEveryPartOfAnAnswerIsMasked(t *testing.T) {
 		"id": `{"longData":{"data":["1","2"]}}`, "email": `{"stringData":{"data":["[redacted]","[redacted]"]}}`, "": `{"stringData":{"data":["[redacted]","[redacted]"]}}`,
 		"city": `{"stringData":{"data":["[redacted]","[redacted]"]}}`, "age": `{"longData":{"data":["0","0"]}} null`, "tenant": `{"stringData":{"data":["acme","acme"]}}`,
 		"meta": `{"phone":"****1234","x":1,"deep":[{"phone":"kept"}]}null`, "$meta": `{"email":"[redacted]","color":"red"}{}`, "clips": "{}",
+		`meta["phone"]`: `nullnull null`, "clips[words]": `{"stringData":{"data":["[redacted]","[redacted]"]}}`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -137,7 +137,7 @@ func readQuery(c *call) error {
 
 // computed refuses that something is computed of what is hidden.
 func (v *view) computed(path string) error {
-	t := v.field(path)
+	t := v.whole(path)
 	if t.Mask == access.MaskNone {
 		return nil
 	}
