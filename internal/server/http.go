@@ -7,6 +7,7 @@ import (
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/protocol/chroma"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+	"github.com/vecgate/vecgate/internal/protocol/milvus"
 	"github.com/vecgate/vecgate/internal/protocol/opensearch"
 	"github.com/vecgate/vecgate/internal/protocol/pinecone"
 	"github.com/vecgate/vecgate/internal/protocol/qdrant"
@@ -19,6 +20,7 @@ var dialects = map[string]func(now func() time.Time) httpwire.Dialect{
 	"elasticsearch": func(now func() time.Time) httpwire.Dialect { return opensearch.New(now) },
 	"qdrant":        func(now func() time.Time) httpwire.Dialect { return qdrant.NewREST(now) },
 	"pinecone":      func(func() time.Time) httpwire.Dialect { return &pinecone.Dialect{} },
+	"milvus":        func(now func() time.Time) httpwire.Dialect { return milvus.NewREST(now) },
 }
 
 // http makes the front end of one listener.
