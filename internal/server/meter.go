@@ -1,6 +1,7 @@
 package server
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,6 +14,22 @@ import (
 type meter struct {
 	served *prometheus.CounterVec
 	took   *prometheus.HistogramVec
+
+	// What was counted before, so that the labels need not be joined, hashed and compared for every request. The gate's
+	// vocabulary bounds how many there are.
+	mu    sync.RWMutex
+	known map[counted]series
+}
+
+type counted struct {
+	target string
+	effect access.Effect
+	code   access.Code
+}
+
+type series struct {
+	served prometheus.Counter
+	took   prometheus.Observer
 }
 
 func newMeter(reg prometheus.Registerer, g *gate.Gate) *meter {
@@ -24,6 +41,7 @@ func newMeter(reg prometheus.Registerer, g *gate.Gate) *meter {
 			Name: "vecgate_request_duration_seconds", Help: "Time from the decision to the last byte of the answer, of requests that were forwarded.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 10),
 		}, []string{"target"}),
+		known: make(map[counted]series),
 	}
 	sessions := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "vecgate_sessions", Help: "Live sessions.",
@@ -34,8 +52,26 @@ func newMeter(reg prometheus.Registerer, g *gate.Gate) *meter {
 
 // Served implements gate.Meter.
 func (m *meter) Served(target string, effect access.Effect, code access.Code, took time.Duration) {
-	m.served.WithLabelValues(target, string(effect), string(code)).Inc()
-	if took > 0 {
-		m.took.WithLabelValues(target).Observe(took.Seconds())
+	s := m.of(counted{target, effect, code})
+	s.served.Inc()
+	if took > 0 && s.took != nil {
+		s.took.Observe(took.Seconds())
 	}
+}
+
+func (m *meter) of(c counted) series {
+	m.mu.RLock()
+	s, ok := m.known[c]
+	m.mu.RUnlock()
+	if ok {
+		return s
+	}
+	s = series{served: m.served.WithLabelValues(c.target, string(c.effect), string(c.code))}
+	if c.target != "" { // a sign-in that failed is none of a target
+		s.took = m.took.WithLabelValues(c.target)
+	}
+	m.mu.Lock()
+	m.known[c] = s
+	m.mu.Unlock()
+	return s
 }
