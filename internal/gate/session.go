@@ -45,6 +45,10 @@ type OpenOptions struct {
 	Program  string            // what the client calls itself
 	Ticket   string            // change ticket that came with the connection
 	Settings map[string]string // further facts for conditions
+
+	// Durable, if not nil, is how the session waits for a record: for front ends that must not block in Commit.Wait, whose
+	// contract it has.
+	Durable func(context.Context, audit.Commit) error
 }
 
 // SessionInfo is what others may know of a session.
@@ -170,6 +174,14 @@ func (s *Session) close(cause error) {
 		}
 		s.gate.Roll.SessionClosed(info)
 	}
+}
+
+// durable returns nil once a record is durable.
+func (s *Session) durable(ctx context.Context, c audit.Commit) error {
+	if s.opts.Durable != nil {
+		return s.opts.Durable(ctx, c)
+	}
+	return c.Wait(ctx)
 }
 
 // Lease returns the target's credential, for front ends that connect when the session opens.

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/identity"
+	"github.com/vecgate/vecgate/internal/netloop"
 	"github.com/vecgate/vecgate/internal/policy"
 	"github.com/vecgate/vecgate/internal/protocol/postgres"
 	"github.com/vecgate/vecgate/internal/store"
@@ -60,6 +62,7 @@ type Server struct {
 	gate     *gate.Gate
 	metrics  *prometheus.Registry
 	targets  postgres.Shared // what listeners know of targets that several of them reach
+	loops    *netloop.Set    // nil where the system has none
 	fronts   []front
 	evidence *evidence
 
@@ -190,6 +193,11 @@ func (s *Server) voteStands(ctx context.Context, v access.Vote, _ *access.Reques
 // listen opens every listener before anything is served, so that a taken port is found at start.
 func (s *Server) listen(ctx context.Context) error {
 	c := s.config
+	if loops, err := netloop.New(max(1, runtime.GOMAXPROCS(0)/2)); err != nil { // the other half parses, writes the log and serves HTTP
+		s.log.Info("PostgreSQL sessions are served without loops, at more cost", "error", err)
+	} else if os.Getenv("VG_LOOPS") != "0" {
+		s.loops = loops
+	}
 	var lc net.ListenConfig
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
@@ -333,6 +341,9 @@ func (s *Server) faults(ctx context.Context) []error {
 func (s *Server) close() {
 	for _, f := range s.fronts {
 		_ = f.listener.Close()
+	}
+	if s.loops != nil {
+		s.loops.Close()
 	}
 	if s.journal != nil {
 		s.journal.Append(&audit.Record{Type: audit.TypeStop})
