@@ -259,6 +259,9 @@ func (c *Conn) send(p []byte) (uintptr, syscall.Errno) {
 
 // await waits until a side is worth another try, or for no reason.
 func (c *Conn) await(s *side) {
+	if c.task.attached && c.also == nil && c.task.leave.Load() {
+		c.task.Detach()
+	}
 	if !c.task.attached {
 		<-s.signal
 		return
@@ -271,9 +274,6 @@ func (c *Conn) await(s *side) {
 		c.task.Park()
 	}
 	s.waiting.Store(false)
-	if c.also == nil && c.task.leave.Load() {
-		c.task.Detach()
-	}
 	if c.also != nil {
 		c.also.in.waiting.Store(false)
 	}

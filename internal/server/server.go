@@ -195,7 +195,7 @@ func (s *Server) listen(ctx context.Context) error {
 	c := s.config
 	if loops, err := netloop.New(max(1, runtime.GOMAXPROCS(0)/2)); err != nil { // the other half parses, writes the log and serves HTTP
 		s.log.Info("PostgreSQL sessions are served without loops, at more cost", "error", err)
-	} else if os.Getenv("VG_LOOPS") != "0" {
+	} else {
 		s.loops = loops
 	}
 	var lc net.ListenConfig
