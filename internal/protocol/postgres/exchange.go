@@ -80,6 +80,7 @@ func (x *exchange) reset(s *session) {
 	clear(x.steps)
 	clear(x.runs)
 	clear(x.view.effects)
+	clear(x.columns) // their names are where the target's answer was read
 	*x = exchange{
 		s: s, steps: x.steps[:0], runs: x.runs[:0], canonical: x.canonical[:0], shown: x.shown[:0],
 		view:  view{names: &s.names, effects: x.view.effects[:0]},
