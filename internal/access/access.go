@@ -6,7 +6,10 @@
 // package may import it. Start at Operation.
 package access
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Resource is a place in a target: target / namespace / collection. For PostgreSQL the namespace is the schema and the
 // collection is the table. An empty collection means the namespace as a whole, an empty namespace the target as a whole.
@@ -89,6 +92,8 @@ type Operation struct {
 	Accesses []Access
 	// Text is the request verbatim (for SQL) or in canonical form, for the record and for the person who decides on it.
 	Text string
+	// Tell, if not nil, makes Text once somebody wants to read it, for requests that take longer to tell than to carry out.
+	Tell func() string
 	// Canonical is what an approval is bound to: everything that makes this request this one and no other, such as text,
 	// parameters and their types. It is hashed, not stored. Nil means that Text says it all.
 	Canonical []byte
@@ -97,6 +102,8 @@ type Operation struct {
 	// NoHold says that this operation cannot wait for a person (for example inside a transaction that holds locks); the
 	// sentence is shown to the client, who is told to send it in a form that can be held.
 	NoHold string
+	// Wait is the longest that the client of this very request can be kept waiting, when it said so; 0 bounds nothing.
+	Wait time.Duration
 	// Prepared says that nothing runs yet (a Parse without its Execute): what policy denies is refused at once, what it
 	// holds passes, to be held when it runs.
 	Prepared bool

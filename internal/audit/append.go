@@ -184,8 +184,7 @@ func (l *Log) piece(request string, d Direction, p []byte) error {
 	if len(p) >= worthwhile {
 		scratch := l.scratch.Get().(*[]byte)
 		defer l.scratch.Put(scratch)
-		*scratch = s2.Encode((*scratch)[:cap(*scratch)], p)
-		if len(*scratch) < len(p)-len(p)/16 {
+		if shrinks(scratch, p) {
 			p, codec = *scratch, codecS2
 		}
 	}
@@ -218,6 +217,19 @@ func (l *Log) piece(request string, d Direction, p []byte) error {
 		l.wake()
 	}
 	return nil
+}
+
+// shrinks compresses p into scratch, and reports whether that was worth it. A piece of a long p is tried first: vectors
+// written as numbers shrink by a quarter at best, and there are a great many of them.
+func shrinks(scratch *[]byte, p []byte) bool {
+	try := func(p []byte, most int) bool {
+		*scratch = s2.Encode((*scratch)[:cap(*scratch)], p)
+		return len(*scratch) < most
+	}
+	if len(p) >= 4*trial && !try(p[:trial], trial*2/3) {
+		return false
+	}
+	return try(p, len(p)-len(p)/16)
 }
 
 // Sync returns when everything appended so far is durable.

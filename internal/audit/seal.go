@@ -31,6 +31,8 @@ const (
 	maxPiece = 256 << 10
 	// worthwhile is the length from which compression is tried.
 	worthwhile = 512
+	// trial is how much of a long piece is tried first.
+	trial = 8 << 10
 )
 
 // wrappedKey is what a key file holds, encrypted by age to the auditors.

@@ -144,14 +144,17 @@ func checkListener(c *Config, l *Listener, path string, r *report) {
 	checkName(r, path+".name", l.Name)
 	checkReach(c, l, path, r)
 	clientCA := l.TLS != nil && !l.TLS.ClientCA.IsZero()
-	if l.Protocol == ProtocolHTTP {
+	if l.H2C && (l.Protocol != ProtocolHTTP || l.TLS != nil) {
+		r.at(path+".h2c", "has no use: it is for a listener for http without tls")
+	}
+	if l.Protocol == ProtocolHTTP || l.Protocol == ProtocolGRPC {
 		for i, method := range l.Auth {
 			if method != AuthToken {
-				r.at(fmt.Sprintf("%s.auth[%d]", path, i), "%s is not taken by a listener for http; token is", method)
+				r.at(fmt.Sprintf("%s.auth[%d]", path, i), "%s is not taken by a listener for %s; token is", method, l.Protocol)
 			}
 		}
 		if clientCA {
-			r.at(path+".tls.client_ca", "has no use: a listener for http takes no certificates")
+			r.at(path+".tls.client_ca", "has no use: a listener for %s takes no certificates", l.Protocol)
 		}
 		l.Auth = []string{AuthToken}
 		return
@@ -185,7 +188,7 @@ func checkReach(c *Config, l *Listener, path string, r *report) {
 
 // Reaches reports whether the target can be reached through the listener: it is named, and speaks its protocol.
 func (l *Listener) Reaches(t *Target) bool {
-	return t.Protocol() == l.Protocol && slices.ContainsFunc(l.Targets, func(p string) bool { return access.Glob(p, t.Name) })
+	return t.Speaks(l.Protocol) && slices.ContainsFunc(l.Targets, func(p string) bool { return access.Glob(p, t.Name) })
 }
 
 func names[T any](items []T, of func(T) string) []string {

@@ -21,6 +21,8 @@ func checkTarget(c *Config, t *Target, path string, r *report) {
 	} else if t.Credential.Header == "basic" && t.Credential.User == "" {
 		r.at(path+".credential.user", "is missing, and header: basic shows it")
 	}
+	checkIndex(t, path, r)
+	checkAPI(t, path, r)
 	if t.Reads == "" {
 		t.Reads = c.Audit.Reads
 	}
@@ -34,6 +36,44 @@ func checkTarget(c *Config, t *Target, path string, r *report) {
 		return
 	}
 	checkTargetTLS(t, host, path, r)
+	if t.GRPCAddress != "" {
+		checkGRPCAddress(t, path, r)
+	}
+}
+
+func checkIndex(t *Target, path string, r *report) {
+	switch {
+	case t.Engine != EnginePinecone && t.Index != "":
+		r.at(path+".index", "has no use: only %s has indexes with hosts of their own", EnginePinecone)
+	case t.Index != "" && strings.Trim(t.Index, indexLetters) != "":
+		r.at(path+".index", "%s is not the name of an index", r.shown(path+".index", t.Index))
+	case t.Index == "" && t.Host != "":
+		r.at(path+".host", "has no use without index")
+	}
+}
+
+// indexLetters are what the name of an index is made of.
+const indexLetters = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+func checkGRPCAddress(t *Target, path string, r *report) {
+	at := path + ".grpc_address"
+	host, _, err := splitAddress(t.GRPCAddress)
+	switch {
+	case err != nil:
+		r.at(at, "%s is %v", r.shown(at, t.GRPCAddress), err)
+	case !t.Speaks(ProtocolGRPC):
+		r.at(at, "has no use: a database of the engine %s is not reached by gRPC", t.Engine)
+	case t.TLS.Mode == TLSOff && !loopbackHost(host):
+		r.warn(at, "the database's credential and data travel in clear to %s", host)
+	}
+}
+
+// GRPCHostPort splits the address at which the database speaks gRPC.
+func (t *Target) GRPCHostPort() (host string, port uint16, err error) {
+	if t.GRPCAddress == "" {
+		return t.HostPort()
+	}
+	return splitAddress(t.GRPCAddress)
 }
 
 func checkTargetTLS(t *Target, host, path string, r *report) {
@@ -72,7 +112,11 @@ func (t *Target) HostPort() (host string, port uint16, err error) {
 		}
 		return filepath.Clean(t.Address[:i]), uint16(n), nil
 	}
-	host, text, err := net.SplitHostPort(t.Address)
+	return splitAddress(t.Address)
+}
+
+func splitAddress(address string) (host string, port uint16, err error) {
+	host, text, err := net.SplitHostPort(address)
 	if err != nil || host == "" {
 		return "", 0, errors.New("not host:port")
 	}

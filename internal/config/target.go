@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -11,15 +12,24 @@ type Target struct {
 	// Name by which clients and policies know the database.
 	Name string `yaml:"name" required:"true" restart:"true"`
 	// Engine that runs there.
-	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma" restart:"true"`
+	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma|generic|pinecone" restart:"true"`
 	// Address of the database: host:port, or /directory:port for a Unix socket of PostgreSQL.
 	Address string `yaml:"address" required:"true" restart:"true"`
+	// GRPCAddress is where the database speaks gRPC, host:port, when that is not at address.
+	GRPCAddress string `yaml:"grpc_address" restart:"true"`
 	// Database is the name of the database there, for postgres; the target's name when left out.
 	Database string `yaml:"database" restart:"true"`
+	// Index is the name of the index whose host the address is, for pinecone; without it the address is the control plane's.
+	Index string `yaml:"index" restart:"true"`
+	// Host is what the control plane's answers name as the host of that index, so that its clients come to the gateway:
+	// where a listener that reaches this target answers, as clients see it.
+	Host string `yaml:"host" restart:"true"`
 	// TLS of the hop from the gateway to the database.
 	TLS ClientTLS `yaml:"tls" restart:"true"`
 	// Credential that the gateway shows to the database.
 	Credential Credential `yaml:"credential"`
+	// API describes the interface, for generic.
+	API *API `yaml:"api" restart:"true"`
 	// Reads says when a read may run: before-forward makes its audit record durable first, before-release runs it
 	// meanwhile and releases no byte of the answer earlier. Writes always wait. audit.reads when left out.
 	Reads string `yaml:"reads" enum:"before-forward|before-release" restart:"true"`
@@ -41,12 +51,24 @@ type Target struct {
 // EnginePostgres is the engine that speaks PostgreSQL's protocol; all others speak HTTP.
 const EnginePostgres = "postgres"
 
-// Protocol is what clients of the database speak.
-func (t *Target) Protocol() string {
-	if t.Engine == EnginePostgres {
-		return ProtocolPostgres
+// EnginePinecone is the one whose targets are a control plane and the hosts of indexes.
+const EnginePinecone = "pinecone"
+
+// EngineGeneric is the engine whose interface the configuration describes.
+const EngineGeneric = "generic"
+
+// grpcEngines speak gRPC besides HTTP.
+var grpcEngines = []string{"milvus", "pinecone", "qdrant", "weaviate"}
+
+// Speaks reports whether clients of the database may speak a protocol to it.
+func (t *Target) Speaks(protocol string) bool {
+	switch protocol {
+	case ProtocolPostgres:
+		return t.Engine == EnginePostgres
+	case ProtocolHTTP:
+		return t.Engine != EnginePostgres
 	}
-	return ProtocolHTTP
+	return protocol == ProtocolGRPC && slices.Contains(grpcEngines, t.Engine)
 }
 
 // ClientTLS is the TLS of a connection to a database.
@@ -77,7 +99,7 @@ type Credential struct {
 	// Password of that user, or the API key; leave it out for a client certificate, a database that trusts its socket, or
 	// one that asks for none.
 	Password Secret `yaml:"password"`
-	// Header says how the password is shown to a database that speaks HTTP: bearer and basic in Authorization, the others
-	// in the header of that name.
-	Header string `yaml:"header" default:"bearer" enum:"bearer|basic|api-key|x-chroma-token"`
+	// Header says how the password is shown to a database that speaks HTTP or gRPC: bearer and basic in Authorization,
+	// milvus there as Milvus wants it, the others in the header of that name.
+	Header string `yaml:"header" default:"bearer" enum:"bearer|basic|milvus|api-key|x-chroma-token"`
 }

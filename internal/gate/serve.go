@@ -124,7 +124,7 @@ func (w *walk) ended(ctx context.Context, outcome access.Outcome, err error) err
 		r.Effect = access.Deny
 		code = access.CodeUnavailable
 		if refusal = findRefusal(err); refusal != nil {
-			code, r.Rule = refusal.Code, refusal.Rule
+			code, r.Rule, r.Detail = refusal.Code, refusal.Rule, refusal.Message
 		}
 		r.Code = code
 	}
@@ -192,6 +192,9 @@ func (w *walk) refuse(ctx context.Context, d access.Decision, refusal *access.Re
 // hold files an access request, keeps the client informed while people decide, and decides again with the grant.
 func (w *walk) hold(ctx context.Context, about access.Context, held access.Decision) (access.Decision, *access.Refusal) {
 	g, op := w.gate, w.op
+	if op.Text == "" && op.Tell != nil {
+		op.Text = op.Tell()
+	}
 	digest := Digest(w.subject, w.target.Name, held.Policy, op)
 	filed, err := g.Approvals.Ask(ctx, access.Ask{
 		Digest: digest, Subject: w.subject, Target: w.target.Name, Operation: op, Terms: *held.Hold,
@@ -242,9 +245,13 @@ const noticeEvery = 30 * time.Second
 
 // await returns the request once people have decided on it, telling the client about it meanwhile.
 func (w *walk) await(ctx context.Context, filed access.Request, notice access.Notice) (access.Request, error) {
-	if w.target.Hold > 0 {
+	longest := w.target.Hold
+	if patience := w.op.Wait; patience > 0 && (longest <= 0 || patience < longest) {
+		longest = patience
+	}
+	if longest > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, w.target.Hold, errHeldLongEnough)
+		ctx, cancel = context.WithTimeoutCause(ctx, longest, errHeldLongEnough)
 		defer cancel()
 	}
 	ctx, end := w.alive(ctx)
@@ -268,7 +275,7 @@ func (w *walk) await(ctx context.Context, filed access.Request, notice access.No
 	}
 }
 
-var errHeldLongEnough = errors.New("held as long as this target allows")
+var errHeldLongEnough = errors.New("held as long as this target allows, or its client waits")
 
 // stoppedWaiting says what becomes of a request whose client was not kept waiting until the end.
 func (w *walk) stoppedWaiting(ctx context.Context, filed access.Request, notice access.Notice, err error) *access.Refusal {

@@ -65,7 +65,8 @@ type Event struct {
 	Micros   int64           `json:"micros,omitempty"`
 	Error    string          `json:"error,omitempty"` // the engine's own code
 
-	// Refused says that the gateway did not pass the exchange on; Detail may say in which words.
+	// Refused says that the gateway did not pass the exchange on; Detail may say in which words, also when it broke an
+	// answer off (Effect is deny then).
 	Refused bool `json:"refused,omitempty"`
 	// Done says that how it ended is on record; the outcome of an exchange that is not done is unknown.
 	Done bool `json:"done"`
@@ -261,6 +262,9 @@ func (p *player) record(seq uint64, e *envelope) error {
 		}
 		x.Until, x.Done, x.Refused = e.Time, true, e.Type == "refusal"
 		x.Effect, x.Rows, x.Bytes, x.Micros, x.Error = e.Effect, e.Rows, e.Bytes, e.Micros, e.Error
+		if e.Detail != "" {
+			x.Detail = e.Detail
+		}
 		if e.Code != "" {
 			x.Code = e.Code
 		}

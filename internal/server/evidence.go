@@ -12,6 +12,7 @@ import (
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/admin"
 	"github.com/vecgate/vecgate/internal/audit"
+	grpctranscript "github.com/vecgate/vecgate/internal/protocol/grpcwire/transcript"
 	httptranscript "github.com/vecgate/vecgate/internal/protocol/httpwire/transcript"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/transcript"
 	"github.com/vecgate/vecgate/internal/recording"
@@ -125,15 +126,16 @@ func (e *evidence) Replay(ctx context.Context, session string, from int, emit fu
 // later ones refer to them. It returns admin.ErrNotFound for a session that nothing is on record of.
 func Replay(ctx context.Context, source recording.Source, session string, opts recording.Options, from int, emit func(admin.Exchange) error) error {
 	number, found := 0, false
+	types := messages(time.Now)
 	var said transcript.Conversation
 	err := recording.Play(ctx, source, session, opts, func(ev *recording.Event) error {
 		found = true
 		if ev.Kind != recording.Exchanged {
 			return nil
 		}
-		overHTTP := httptranscript.Speaks(ev.Asked)
+		overHTTP, overGRPC := httptranscript.Speaks(ev.Asked), grpctranscript.Speaks(ev.Asked)
 		if number++; number < from {
-			if !overHTTP {
+			if !overHTTP && !overGRPC {
 				said.Skip(words(ev))
 			}
 			return nil
@@ -143,12 +145,15 @@ func Replay(ctx context.Context, source recording.Source, session string, opts r
 			x.Lines = append(x.Lines, l)
 			return nil
 		}
-		if !overHTTP {
-			_ = said.Tell(words(ev), line) // returns line's errors only
-			return emit(x)
+		switch {
+		case overHTTP:
+			_ = httptranscript.Lines(ev.Asked, ev.Answered, line) // returns line's errors only
+		case overGRPC:
+			_ = grpctranscript.Lines(types, ev.Asked, ev.Answered, line) // as above
+		default:
+			_ = said.Tell(words(ev), line) // as above
 		}
-		_ = httptranscript.Lines(ev.Asked, ev.Answered, line) // as above
-		if ev.Refused && ev.Detail != "" {
+		if brokenOff := !ev.Refused && ev.Effect == access.Deny; ev.Detail != "" && (brokenOff || (overHTTP || overGRPC) && ev.Refused) {
 			_ = line(access.Line{Kind: "error", Text: ev.Detail})
 		}
 		return emit(x)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vecgate/vecgate/internal/access"
 )
 
 var update = flag.Bool("update", false, "write what is generated anew")
@@ -26,14 +28,26 @@ What every operation of every engine is to a policy. This page is made from the 
 
 PostgreSQL has statements instead of operations: [postgres.md](postgres.md).
 `)
-	for _, engine := range slices.Sorted(maps.Keys(dialects)) {
-		fmt.Fprintf(&b, "\n## %s\n\n| operation | request | action | |\n|---|---|---|---|\n", strings.ToUpper(engine[:1])+engine[1:])
-		for _, r := range dialects[engine](time.Now).Routes() {
-			actions := make([]string, len(r.Actions))
-			for i, a := range r.Actions {
-				actions[i] = "`" + string(a) + "`"
+	engines := map[string]bool{}
+	for engine := range dialects {
+		engines[engine] = true
+	}
+	for engine := range grpcDialects {
+		engines[engine] = true
+	}
+	for _, engine := range slices.Sorted(maps.Keys(engines)) {
+		fmt.Fprintf(&b, "\n## %s\n", strings.ToUpper(engine[:1])+engine[1:])
+		if dialect := dialects[engine]; dialect != nil {
+			b.WriteString("\n| operation | request | action | |\n|---|---|---|---|\n")
+			for _, r := range dialect(time.Now).Routes() {
+				fmt.Fprintf(&b, "| %s | `%s %s` | %s | %s |\n", r.Name, r.Method, r.Path, listed(r.Actions), r.About)
 			}
-			fmt.Fprintf(&b, "| %s | `%s %s` | %s | %s |\n", r.Name, r.Method, r.Path, strings.Join(actions, ", "), r.About)
+		}
+		if dialect := grpcDialects[engine]; dialect != nil {
+			b.WriteString("\n| gRPC method | action | |\n|---|---|---|\n")
+			for _, m := range dialect(time.Now).Methods() {
+				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", m.Name, listed(m.Actions), m.About)
+			}
 		}
 	}
 	if *update {
@@ -48,4 +62,12 @@ PostgreSQL has statements instead of operations: [postgres.md](postgres.md).
 	if string(have) != b.String() {
 		t.Error("docs/reference/operations.md is out of date: go test ./internal/server -run Operations -update")
 	}
+}
+
+func listed(actions []access.Action) string {
+	names := make([]string, len(actions))
+	for i, a := range actions {
+		names[i] = "`" + string(a) + "`"
+	}
+	return strings.Join(names, ", ")
 }

@@ -32,6 +32,7 @@ type frontEnd interface {
 var protocols = map[string]func(*Server, *config.Listener) (frontEnd, error){
 	config.ProtocolPostgres: (*Server).postgres,
 	config.ProtocolHTTP:     (*Server).http,
+	config.ProtocolGRPC:     (*Server).grpc,
 }
 
 func (s *Server) hider() (*mask.Hider, error) {
@@ -188,14 +189,19 @@ func (r *renewed) certificate() *tls.Certificate {
 }
 
 func clientTLS(t *config.Target) (*tls.Config, error) {
-	if t.TLS.Mode == config.TLSOff {
-		return nil, nil
-	}
 	host, _, err := t.HostPort()
 	if err != nil {
 		return nil, err
 	}
-	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	return clientTLSTo(t, host)
+}
+
+// clientTLSTo is the TLS of the hop to a host of the target.
+func clientTLSTo(t *config.Target, host string) (c *tls.Config, err error) {
+	if t.TLS.Mode == config.TLSOff {
+		return nil, nil
+	}
+	c = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
 	if t.TLS.ServerName != "" {
 		c.ServerName = t.TLS.ServerName
 	}

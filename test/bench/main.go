@@ -1,5 +1,5 @@
 // Command bench measures vecgate beside PgBouncer, HAProxy and no proxy at all, in one interleaved run, and writes
-// docs/benchmarks.md. It measures whole processes from outside with pgbench and /proc; it knows nothing of how vecgate works.
+// docs/benchmarks.md. It measures whole processes from outside with pgbench, callers of its own and /proc; it knows nothing of how vecgate works.
 //
 //	go run ./test/bench                    everything: about half an hour
 //	go run ./test/bench -seconds 3 -rounds 1 -write=false   a quick look
@@ -36,6 +36,7 @@ type plan struct {
 	write    bool
 	idle     int
 	tls      bool
+	http     bool
 	machine  string
 	measured time.Time
 }
@@ -51,6 +52,7 @@ func run(ctx context.Context) error {
 	flag.BoolVar(&p.write, "write", true, "write docs/benchmarks.md")
 	flag.IntVar(&p.idle, "idle", 1000, "idle connections for the memory measurement; 0 leaves it out")
 	flag.BoolVar(&p.tls, "tls", true, "also measure with TLS on the client's hop")
+	flag.BoolVar(&p.http, "http", true, "also measure the HTTP front end")
 	flag.Parse()
 	for _, c := range strings.Split(clients, ",") {
 		var n int
@@ -75,6 +77,13 @@ func run(ctx context.Context) error {
 		memory = "## Memory\n\nNot measured in this run.\n"
 	}
 	text := report(p, field, results, memory)
+	if p.http {
+		more, err := field.http(ctx, p)
+		if err != nil {
+			return fmt.Errorf("HTTP: %w", err)
+		}
+		text += more
+	}
 	fmt.Println(text)
 	if !p.write {
 		return nil

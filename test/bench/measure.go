@@ -128,13 +128,16 @@ func cpuTime(pids func() []int) time.Duration {
 }
 
 // rss is the resident memory of a process in kB.
-func rss(pid int) int {
+func rss(pid int) int { return memory(pid, "VmRSS:") }
+
+// memory is one line of /proc/<pid>/status (proc(5)), in kB.
+func memory(pid int, name string) int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.SplitSeq(string(status), "\n") {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			n, _ := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")))
 			return n
 		}

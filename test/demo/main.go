@@ -3,6 +3,7 @@
 //
 //	go run ./test/demo          tells the story, then leaves everything running until Ctrl-C
 //	go run ./test/demo --once   tells the story and ends
+//	go run ./test/demo --engines [--once]   the same over real servers that do not speak SQL
 package main
 
 import (
@@ -23,10 +24,16 @@ import (
 func main() {
 	once := flag.Bool("once", false, "end after the story instead of leaving everything running")
 	port := flag.Int("port", 0, "first of five ports to listen on; free ones by default")
+	others := flag.Bool("engines", false, "tell the story over engines that do not speak SQL")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := demo(ctx, *once, *port)
+	err := error(nil)
+	if *others {
+		err = demoEngines(ctx, *once)
+	} else {
+		err = demo(ctx, *once, *port)
+	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)

@@ -31,6 +31,11 @@ type Dialect interface {
 }
 
 // Method is one operation of an engine.
+//
+// Every message of a client's stream is a request of its own: read, judged, written down and obliged before it is sent
+// on; a refused one ends the stream. The first message opens the stream, and all answers pass through its mask, and
+// through the first mask of a later message under another protection: a mask of a stream hides by what stands in the
+// answer, not by what the request asked for.
 type Method struct {
 	// Name as gRPC writes it: /qdrant.Points/Search.
 	Name string
@@ -54,7 +59,10 @@ type Request struct {
 	Message proto.Message
 	// Metadata holds what Dialect.Metadata names, each once.
 	Metadata map[string]string
-	// Ask lets the gateway itself look something up at the target, on its own credential.
+	// Later says that the message is not the first of a client's stream.
+	Later bool
+	// Ask lets the gateway itself look something up at the target, on its own credential. What the engine says instead of
+	// an answer is an error that status.FromError understands.
 	Ask func(ctx context.Context, method string, request, response proto.Message) error
 	// May says whether policy would let the subject do something by itself, if need be once a person released it. Nothing
 	// is recorded: it is for leaving things out of answers, never for letting a request pass.
@@ -69,6 +77,8 @@ type Call struct {
 	// Message and Metadata are sent.
 	Message  proto.Message
 	Metadata map[string]string
+	// Record is written down and shown to people instead of Message, when that holds a secret such as a password.
+	Record proto.Message
 	// Oblige takes on obligations, or returns an *access.Refusal that says which one cannot be fulfilled. Nil means that no
 	// obligation can concern the call, because its answer holds nothing that is stored in a collection; where a filter
 	// concerns one of its accesses the carrier refuses it all the same. It may be called more than once and leaves Message
@@ -87,11 +97,12 @@ type Obliged struct {
 	Filtered bool
 	// Check, if not nil, is called right before the call is sent, when it has been decided, released and written down. It
 	// finds out with Ask what obligations want to be known about stored points; its error, an *access.Refusal or a fault
-	// of the look-up, keeps the call from being sent.
+	// of the look-up, keeps the call from being sent. It may still narrow Message, such as to those of the points asked for
+	// that may be reached.
 	Check func(context.Context) error
 	// Mask hides in an answer what must be hidden, and counts its rows. An error withholds the answer.
 	Mask func(*mask.Hider, proto.Message) (rows int64, err error)
-	// Rows is the most that the answer may hold; 0 bounds nothing.
+	// Rows is the most that the answer may hold, as Mask counts them; 0 bounds nothing.
 	Rows int64
 	// Mute says that the engine's own error messages are withheld, because they may quote what is hidden.
 	Mute bool

@@ -61,6 +61,11 @@ func (t *target) show(h http.Header, user, secret string) {
 	switch t.Shows {
 	case Basic:
 		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+secret)))
+	case Milvus:
+		if user != "" {
+			secret = user + ":" + secret
+		}
+		h.Set("Authorization", "Bearer "+secret)
 	case APIKey:
 		h.Set("Api-Key", secret)
 	case ChromaToken:

@@ -21,7 +21,8 @@ type Dialect interface {
 	// try again, unless the code is access.CodeShuttingDown.
 	Error(*access.Refusal) (status int, body []byte)
 
-	// Health is a path that a healthy server answers to GET with a status below 300.
+	// Health is a path that a healthy server answers to GET with a status below 300; empty for an engine that has none,
+	// which is healthy when it answers at all.
 	Health() string
 }
 
@@ -32,9 +33,11 @@ type Route struct {
 	Method string
 	// Path is a template: /api/v2/tenants/{tenant}. A parameter is one whole segment.
 	Path string
-	// Query are the parameters that may follow the path, each once.
-	Query []string
-	// Headers are what a request may carry on to the engine, each once, by their canonical names. All others are dropped.
+	// Query are the parameters that may follow the path, each once, with a value that is a plain word. The value of one of
+	// Texts may be any text, and one of Lists may come with any texts as often as it likes.
+	Query, Texts, Lists []string
+	// Headers are what a request may carry on to the engine, each with one value, by their canonical names. All others are
+	// dropped.
 	Headers []string
 	// Body says that the operation takes a JSON document.
 	Body bool
@@ -51,12 +54,14 @@ type Request struct {
 	Route  *Route
 	Target string
 	Params map[string]string
-	Query  map[string]string
+	Query  map[string]string   // Texts too
+	Lists  map[string][]string // as they came
 	// Headers holds what Route.Headers names, as far as it came.
 	Headers map[string]string
 	Body    jsonstream.Value   // the zero Value when there was none
 	Lines   []jsonstream.Value // of a route that takes lines; at least one
-	// Ask lets the gateway itself look something up at the target, with GET, on its own credential.
+	// Ask lets the gateway itself look something up at the target, with GET, on its own credential. The path is escaped; a
+	// query may follow it after a question mark.
 	Ask func(ctx context.Context, path string) (status int, answer jsonstream.Value, err error)
 	// Post is Ask with POST and a document, for what changes nothing.
 	Post func(ctx context.Context, path string, document jsonstream.Value) (status int, answer jsonstream.Value, err error)
@@ -70,10 +75,11 @@ type Call struct {
 	Accesses []access.Access
 	// Free says that the call touches no data: it is recorded like any other and needs no rule.
 	Free bool
-	// Method, Path, Query, Headers and either Body or Lines are sent; Path is already escaped.
+	// Method, Path, Query, Lists, Headers and either Body or Lines are sent; Path is already escaped.
 	Method  string
 	Path    string
 	Query   map[string]string
+	Lists   map[string][]string
 	Headers map[string]string
 	Body    jsonstream.Value
 	Lines   []jsonstream.Value
@@ -87,9 +93,13 @@ type Call struct {
 
 // Obliged is how a call is sent and answered under its obligations.
 type Obliged struct {
-	// Body or Lines are sent instead of the call's own, when they are there.
+	// Query, Body or Lines are sent instead of the call's own, when they are there.
+	Query map[string]string
 	Body  jsonstream.Value
 	Lines []jsonstream.Value
+	// Instead, if not nil, is what is asked of the target in the place of the call's own Method, Path and Query: what has
+	// the same answer, once rewritten, and takes a condition.
+	Instead *Instead
 	// Filtered says that every filter of every access is fulfilled (access.Obligations.Filters). Without it, a call one of
 	// whose accesses is under a filter is refused.
 	Filtered bool
@@ -107,6 +117,12 @@ type Obliged struct {
 	// Mute says that the engine's own error messages are withheld, because they may quote what is hidden; but not 404,
 	// which says that what the request itself names does not exist.
 	Mute bool
+}
+
+// Instead is another operation of the target. Path is already escaped.
+type Instead struct {
+	Method, Path string
+	Query        map[string]string
 }
 
 // Unclear says why a request could not be read.

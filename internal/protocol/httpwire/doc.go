@@ -6,23 +6,21 @@
 package httpwire
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
-	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/mask"
+	"github.com/vecgate/vecgate/internal/protocol/conversation"
 )
 
-// Identity says who shows a token. An error that is an *access.Refusal is told to the client.
-type Identity interface {
-	Token(ctx context.Context, token string, in gate.SignIn) (*access.Subject, error)
-}
+// Identity says who shows a token.
+type Identity = conversation.Identity
 
 // Scheme is how the gateway shows its credential to a target.
 type Scheme string
@@ -32,6 +30,7 @@ const (
 	Bearer      Scheme = "bearer" // Authorization: Bearer SECRET
 	Basic       Scheme = "basic"  // Authorization: Basic USER:SECRET
 	APIKey      Scheme = "api-key"
+	Milvus      Scheme = "milvus" // Authorization: Bearer USER:SECRET, or the secret alone
 	ChromaToken Scheme = "x-chroma-token"
 )
 
@@ -56,26 +55,29 @@ type Limits struct {
 
 // Config is all that a Server needs.
 type Config struct {
-	TLS      *tls.Config // nil means plain HTTP, for loopback
-	Targets  map[string]Target
-	Gate     *gate.Gate
-	Identity Identity
-	Hider    *mask.Hider
-	Limits   Limits
-	Log      *slog.Logger
-	Now      func() time.Time
+	TLS  *tls.Config  // nil means plain HTTP, for loopback
+	H2C  bool         // takes HTTP/2 without TLS too
+	GRPC http.Handler // if not nil, answers the gRPC calls that come over HTTP/2
+	// Connections, if not nil, hears of every connection, as http.Server.ConnState does.
+	Connections func(net.Conn, http.ConnState)
+	Targets     map[string]Target
+	Gate        *gate.Gate
+	Identity    Identity
+	Hider       *mask.Hider
+	Limits      Limits
+	Log         *slog.Logger
+	Now         func() time.Time
 }
 
 // Server is the front end of one listener. With one target it answers at the root; with several, the first segment of
 // the path names the target.
 type Server struct {
-	config   Config
-	log      *slog.Logger
-	targets  map[string]*target
-	only     *target // the one target, when there is no other
-	sessions sessions
-	bodies   budget
-	guests   guests
+	config  Config
+	log     *slog.Logger
+	targets map[string]*target
+	only    *target // the one target, when there is no other
+	door    *conversation.Door
+	bodies  *conversation.Budget
 }
 
 // target is a Target with what is made of it once.
@@ -109,7 +111,10 @@ func New(c Config) (*Server, error) {
 	if l.SignInsPerClient <= 0 {
 		l.SignInsPerClient = 50
 	}
-	s := &Server{config: c, log: c.Log, targets: map[string]*target{}, bodies: budget{free: l.Bodies}}
+	s := &Server{config: c, log: c.Log, targets: map[string]*target{}, bodies: conversation.NewBudget(l.Bodies)}
+	s.door = &conversation.Door{
+		Gate: c.Gate, Identity: c.Identity, Channel: "rest", Idle: l.Idle, Session: l.Session, SignIns: l.SignInsPerClient, Now: c.Now,
+	}
 	for name, t := range c.Targets {
 		table, err := compile(t.Dialect.Routes())
 		if err != nil {

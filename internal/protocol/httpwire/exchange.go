@@ -40,7 +40,7 @@ func (x *exchange) set(r *http.Request, call *Call, fault error) {
 	x.call = call
 	if fault == nil {
 		body, _ := document(call.Body, call.Lines)
-		x.wire = render(call.Method, call.Path, call.Query, call.Headers, body)
+		x.wire = render(call.Method, call.Path, encode(call.Query, call.Lists), call.Headers, body)
 		x.op = access.Operation{Accesses: call.Accesses, Free: call.Free, Canonical: x.wire}
 		x.op.Text = string(x.wire[:min(len(x.wire), maxText)])
 		return
@@ -65,11 +65,11 @@ func (x *exchange) set(r *http.Request, call *Call, fault error) {
 const maxText = 64 << 10
 
 // render is the canonical form of a request: what is recorded, and what an approval is bound to.
-func render(method, path string, query, headers map[string]string, body []byte) []byte {
+func render(method, path, query string, headers map[string]string, body []byte) []byte {
 	out := append([]byte(method), ' ')
 	out = append(out, path...)
-	if len(query) > 0 {
-		out = append(append(out, '?'), encode(query)...)
+	if query != "" {
+		out = append(append(out, '?'), query...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		out = fmt.Appendf(out, " %s:%q", name, headers[name])
@@ -134,7 +134,16 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 			return &access.Refusal{Code: access.CodeUnavailable, Message: "the gateway could not find out which points the request would reach", Err: err}
 		}
 	}
-	r, err := x.target.request(ctx, x.call.Method, x.call.Path, x.call.Query, body)
+	ask := Instead{x.call.Method, x.call.Path, x.call.Query}
+	if x.obliged.Query != nil {
+		ask.Query = x.obliged.Query
+	}
+	lists := x.call.Lists
+	if x.obliged.Instead != nil {
+		ask, lists = *x.obliged.Instead, nil
+		body, kind = document(x.obliged.Body, x.obliged.Lines)
+	}
+	r, err := x.target.request(ctx, ask.Method, ask.Path, encode(ask.Query, lists), body)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
@@ -163,7 +172,7 @@ func (x *exchange) Reply(_ context.Context, tape gate.Tape) (access.Outcome, err
 	case x.obliged.Mask != nil:
 		outcome.Rows, err = x.masked(out)
 	default:
-		_, err = io.Copy(out, x.resp.Body)
+		err = carry(out, x.resp.Body)
 	}
 	if err == nil {
 		err = out.end()
@@ -191,7 +200,7 @@ func (x *exchange) masked(out *outlet) (int64, error) {
 
 func (x *exchange) mask(out *outlet, answer io.Reader) (int64, error) {
 	m := jsonstream.NewMasker(out, x.obliged.Mask, x.hider)
-	_, err := io.Copy(&counted{m, x.obliged.Rows}, answer)
+	err := carry(&counted{m, x.obliged.Rows}, answer)
 	if err == nil {
 		err = m.Close()
 	}
@@ -214,7 +223,10 @@ func (x *exchange) rewritten(out *outlet) (int64, error) {
 		return 0, err
 	}
 	if len(text) > maxRewritten {
-		return 0, x.unmaskable(fmt.Errorf("longer than %d bytes", maxRewritten))
+		return 0, &access.Refusal{
+			Code: access.CodeLimit, Message: fmt.Sprintf("the answer is longer than %d MiB, which is more than the gateway looks through", maxRewritten>>20),
+			Hint: "ask for less at once",
+		}
 	}
 	v, err := jsonstream.Read(text)
 	if err == nil {

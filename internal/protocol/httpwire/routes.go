@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // routes finds the route of a path.
@@ -66,47 +68,73 @@ next:
 	return nil, nil
 }
 
-// address takes a request's target apart: the decoded segments of the path, and each parameter of the query once. Every
+// address takes a request's target apart: the decoded segments of the path, and what stands after the question mark. Every
 // path that two servers could resolve differently is refused.
-func address(uri string) (path []string, query map[string]string, err error) {
-	raw, rest, asked := strings.Cut(uri, "?")
+func address(uri string) (path []string, query string, err error) {
+	raw, query, _ := strings.Cut(uri, "?")
 	if !strings.HasPrefix(raw, "/") || len(raw) > 4096 {
-		return nil, nil, &Unclear{"its path does not begin with a slash, or is too long"}
+		return nil, "", &Unclear{"its path does not begin with a slash, or is too long"}
 	}
 	for _, segment := range strings.Split(raw[1:], "/") {
 		name, err := url.PathUnescape(segment)
 		switch {
 		case err != nil:
-			return nil, nil, &Unclear{"its path is not properly encoded"}
+			return nil, "", &Unclear{"its path is not properly encoded"}
 		case segment == "":
-			return nil, nil, &Unclear{"its path has an empty segment"}
+			return nil, "", &Unclear{"its path has an empty segment"}
 		case name == "." || name == "..":
-			return nil, nil, &Unclear{"its path has a dot segment"}
-		case !simple(name) || !strings.EqualFold(url.PathEscape(name), segment):
-			return nil, nil, &Unclear{"its path has a segment that servers may read differently"}
+			return nil, "", &Unclear{"its path has a dot segment"}
+		case !simple(name) || !strings.EqualFold(url.PathEscape(name), segment) && !strings.EqualFold(url.QueryEscape(name), segment):
+			return nil, "", &Unclear{"its path has a segment that servers may read differently"}
 		}
 		path = append(path, name)
 	}
+	return path, query, nil
+}
+
+// maxQuery is how long the query of a request may be.
+const maxQuery = 32 << 10
+
+// parameters takes a query apart: each parameter that the route has, once, or as often as it likes where that is a list.
+func parameters(raw string, route *Route) (query map[string]string, lists map[string][]string, err error) {
 	query = map[string]string{}
-	if !asked {
-		return path, query, nil
+	if raw == "" {
+		return query, nil, nil
 	}
-	if len(rest) > 4096 {
-		return nil, nil, &Unclear{"its query is too long"}
+	if len(raw) > maxQuery || strings.Contains(raw, ";") {
+		return nil, nil, &Unclear{"its query is too long, or has a semicolon"}
 	}
-	for _, pair := range strings.Split(rest, "&") {
+	for _, pair := range strings.Split(raw, "&") {
 		k, v, _ := strings.Cut(pair, "=")
 		name, kerr := url.QueryUnescape(k)
 		value, verr := url.QueryUnescape(v)
-		if kerr != nil || verr != nil || !simple(name) || !simple(value) && value != "" {
+		if kerr != nil || verr != nil || !simple(name) {
 			return nil, nil, &Unclear{"its query is not properly encoded"}
+		}
+		list, anything := contains(route.Lists, name), contains(route.Texts, name)
+		switch {
+		case !list && !anything && !contains(route.Query, name):
+			return nil, nil, &Unclear{fmt.Sprintf("%s takes no parameter %q", route.Name, name)}
+		case !list && !anything && !simple(value) && value != "", !printable(value):
+			return nil, nil, &Unclear{"its query has a value that servers may read differently"}
+		case list:
+			if lists == nil {
+				lists = map[string][]string{}
+			}
+			lists[name] = append(lists[name], value)
+			continue
 		}
 		if _, twice := query[name]; twice {
 			return nil, nil, &Unclear{"its query names a parameter twice"}
 		}
 		query[name] = value
 	}
-	return path, query, nil
+	return query, lists, nil
+}
+
+// printable says whether a text is UTF-8 without control characters.
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // simple says whether a decoded name is printable ASCII without what servers take for structure.
@@ -133,10 +161,13 @@ func Path(segments ...string) string {
 }
 
 // encode writes a query in the order of its names.
-func encode(query map[string]string) string {
+func encode(query map[string]string, lists map[string][]string) string {
 	v := url.Values{}
 	for name, value := range query {
 		v.Set(name, value)
 	}
-	return v.Encode()
+	for name, values := range lists {
+		v[name] = values
+	}
+	return strings.ReplaceAll(v.Encode(), "+", "%20") // which everybody reads as a space
 }

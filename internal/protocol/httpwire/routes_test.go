@@ -11,12 +11,23 @@ import (
 	"github.com/vecgate/vecgate/internal/access"
 )
 
+// anything is a route that takes what the tests send.
+var anything = &Route{Query: []string{"x", "limit", "offset", "c", "y"}, Texts: []string{"text"}, Lists: []string{"list"}}
+
+func taken(uri string) (path []string, query map[string]string, err error) {
+	path, raw, err := address(uri)
+	if err == nil {
+		query, _, err = parameters(raw, anything)
+	}
+	return path, query, err
+}
+
 func TestPathsThatServersResolveDifferentlyAreRefused(t *testing.T) {
 	for _, uri := range []string{
 		"", "*", "http://other/a", "a", "/", "//a", "/a//b", "/a/", "/a/.", "/a/..", "/./a", "/a/%2e%2e/b", "/a%2fb", "/a%5cb", "/a%00", "/a%", "/a%zz", "/%61", "/a%5Fb", "/a;b", "/a\\b", "/a b", "/a%20b",
 		"/ä", "/%c3%a4", "/a#b", "/a?x=1&x=2", "/a?x=1&%78=2", "/a?=1", "/a?x=%00", "/a?x=%zz", "/a?x=1;y=2", "/a?x=%c3%a4", "/" + strings.Repeat("a", 5000),
 	} {
-		if path, query, err := address(uri); err == nil {
+		if path, query, err := taken(uri); err == nil {
 			t.Errorf("%q is read as %q %q", uri, path, query)
 		} else if _, ok := errors.AsType[*Unclear](err); !ok {
 			t.Errorf("%q: %v", uri, err)
@@ -25,9 +36,32 @@ func TestPathsThatServersResolveDifferentlyAreRefused(t *testing.T) {
 }
 
 func TestPathsAreTakenApart(t *testing.T) {
-	path, query, err := address("/api/v2/a:b?limit=5&offset=")
+	path, query, err := taken("/api/v2/a:b?limit=5&offset=")
 	if err != nil || !slices.Equal(path, []string{"api", "v2", "a:b"}) || query["limit"] != "5" || query["offset"] != "" || len(query) != 2 {
 		t.Errorf("%q %q %v", path, query, err)
+	}
+}
+
+func TestTheEncodingOfClientsIsTaken(t *testing.T) {
+	for uri, want := range map[string]string{"/a%3Ab": "/a:b", "/a:b": "/a:b", "/a%40b%2B": "/a@b+"} {
+		if path, _, err := taken(uri); err != nil || Path(path...) != want {
+			t.Errorf("%s: %q %v", uri, path, err)
+		}
+	}
+}
+
+func TestTextsAndListsHoldAnything(t *testing.T) {
+	query, lists, err := parameters("list=doc%231&list=%2f%3b+%c3%a4&text=a%20b%3d&x=1", anything)
+	if err != nil || query["text"] != "a b=" || !slices.Equal(lists["list"], []string{"doc#1", "/; ä"}) {
+		t.Errorf("%q %q %v", query, lists, err)
+	}
+	if got, want := encode(query, lists), "list=doc%231&list=%2F%3B%20%C3%A4&text=a%20b%3D&x=1"; got != want {
+		t.Errorf("sent on as %s, want %s", got, want)
+	}
+	for _, raw := range []string{"list=%00", "list=%ff", "text=a&text=b", "text=a%0ab", "list=a;b", "other=1", "x=%23"} {
+		if query, lists, err := parameters(raw, anything); err == nil {
+			t.Errorf("%q is read as %q %q", raw, query, lists)
+		}
 	}
 }
 
@@ -65,24 +99,32 @@ func TestEveryRefusalHasAStatusThatDoesNotAskForAnotherTry(t *testing.T) {
 
 // FuzzAddress wants every path that is taken to be the same once it is written again.
 func FuzzAddress(f *testing.F) {
-	for _, uri := range []string{"/a/b?c=d", "/a%20b", "//", "/..", "/%41", "/a?x=1&y=2", "/:@!$&'()*+,="} {
+	for _, uri := range []string{"/a/b?c=d", "/a%20b", "//", "/..", "/%41", "/a?x=1&y=2", "/:@!$&'()*+,=", "/%3A%40", "/a?text=%23+b&list=1&list=%2F"} {
 		f.Add(uri)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
-		path, query, err := address(uri)
+		path, raw, err := address(uri)
+		if err != nil {
+			return
+		}
+		query, lists, err := parameters(raw, anything)
 		if err != nil {
 			return
 		}
 		again := Path(path...)
-		if len(query) > 0 {
-			again += "?" + encode(query)
+		if text := encode(query, lists); text != "" {
+			again += "?" + text
 		}
-		path2, query2, err := address(again)
-		if err != nil || !slices.Equal(path, path2) || len(query) != len(query2) {
+		path2, raw, err := address(again)
+		if err != nil || !slices.Equal(path, path2) {
 			t.Fatalf("%q is sent on as %q: %q %v", uri, again, path2, err)
 		}
+		query2, lists2, err := parameters(raw, anything)
+		if err != nil || encode(query, lists) != encode(query2, lists2) {
+			t.Fatalf("%q is sent on as %q: %v %v %v", uri, again, query2, lists2, err)
+		}
 		u, err := url.Parse("http://h" + again)
-		if err != nil || u.Path != "/"+strings.Join(path, "/") {
+		if err != nil || u.Path != "/"+strings.Join(path, "/") || u.Query().Get("text") != query["text"] {
 			t.Fatalf("%q is read by others as %q, %v", again, u.Path, err)
 		}
 	})

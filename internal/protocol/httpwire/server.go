@@ -2,7 +2,6 @@ package httpwire
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -10,11 +9,13 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/gate"
+	"github.com/vecgate/vecgate/internal/protocol/conversation"
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
@@ -25,38 +26,20 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		c.NextProtos = []string{"h2", "http/1.1"}
 		ln = tls.NewListener(ln, c)
 	}
-	server := &http.Server{
+	defer func() {
+		for _, t := range s.targets {
+			t.client.CloseIdleConnections()
+		}
+	}()
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(s.config.H2C && s.config.TLS == nil)
+	return s.door.Serve(ctx, &http.Server{
+		Protocols: protocols, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 256}, ConnState: s.config.Connections,
 		Handler: http.HandlerFunc(s.handle), ReadHeaderTimeout: s.config.Limits.SignIn, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	tending := make(chan struct{})
-	go func() {
-		defer close(tending)
-		s.tend(ctx)
-	}()
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		if server.Shutdown(end) != nil {
-			_ = server.Close()
-		}
-	})
-	err := server.Serve(ln)
-	if stop() {
-		_ = server.Close()
-	} else {
-		<-ended
-	}
-	for _, t := range s.targets {
-		t.client.CloseIdleConnections()
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		<-tending
-		return nil
-	}
-	return err
+	}, ln)
 }
 
 // Ready says whether every target answers.
@@ -72,6 +55,10 @@ func (s *Server) Ready(ctx context.Context) error {
 
 // handle is the life of a request: who speaks, to whom, in which session; read it; down the road.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	if s.config.GRPC != nil && r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+		s.config.GRPC.ServeHTTP(w, r)
+		return
+	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -82,83 +69,51 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		t = s.targets[path[0]]
 		path = path[1:]
 	}
-	in := gate.SignIn{Client: host(r.RemoteAddr), Method: "token"}
+	in := gate.SignIn{Client: conversation.Host(r.RemoteAddr), Method: "token"}
 	if t == nil {
-		refusal := &access.Refusal{
+		refusal := s.door.Refuse(r.Context(), in, &access.Refusal{
 			Code: access.CodeScope, Message: "the path names no target that can be reached here", Hint: "begin the path with the name of a target",
-		}
-		s.config.Gate.RefuseSignIn(context.WithoutCancel(r.Context()), in, refusal)
+		})
 		say(w, plain(refusal, http.StatusNotFound), refusal)
 		return
 	}
 	in.Target = t.Gate.Name
 	token, refusal := credential(r.Header)
 	if refusal != nil {
-		s.config.Gate.RefuseSignIn(context.WithoutCancel(r.Context()), in, refusal)
-		say(w, t.errorOf(refusal), refusal)
+		say(w, t.errorOf(s.door.Refuse(r.Context(), in, refusal)), refusal)
 		return
 	}
-	key := conversation{token: sha256.Sum256([]byte(token)), target: t.Gate.Name, client: in.Client, program: program(r.UserAgent())}
-	v, refusal := s.enter(r.Context(), key, func() (*gate.Session, *access.Refusal) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute) // others may be waiting for it too
-		defer cancel()
-		return s.open(ctx, t, token, key, in)
-	})
+	v, refusal := s.door.Enter(r.Context(), token, t.Gate, in, conversation.Program(r.UserAgent()))
 	if refusal != nil {
 		say(w, t.errorOf(refusal), refusal)
 		return
 	}
-	defer s.leave(key, v)
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
-	defer context.AfterFunc(v.ctx, func() { cancel(context.Cause(v.ctx)) })()
+	defer v.Leave()
+	ctx, end := v.Within(r.Context())
+	defer end()
 
-	x := &exchange{target: t, session: v.session, writer: w, hider: s.config.Hider}
+	x := &exchange{target: t, session: v.Session(), writer: w, hider: s.config.Hider}
 	release := s.read(ctx, x, r, path, query, fault)
 	defer release()
-	if err := v.session.Serve(ctx, x); err != nil {
-		s.log.DebugContext(ctx, "request ended its connection", "session", v.session.ID(), "error", err)
+	if err := x.session.Serve(ctx, x); err != nil {
+		s.log.DebugContext(ctx, "request ended its connection", "session", x.session.ID(), "error", err)
 	}
 	if x.broken {
 		panic(http.ErrAbortHandler) // the client sees that its answer is not complete
 	}
 }
 
-// open says who shows the token, and opens a session.
-func (s *Server) open(ctx context.Context, t *target, token string, key conversation, in gate.SignIn) (*gate.Session, *access.Refusal) {
-	if !s.guests.enter(in.Client, s.config.Limits.SignInsPerClient) {
-		refusal := &access.Refusal{Code: access.CodeLimit, Message: "too many clients of this address are signing in (limits.sign_ins_per_address)"}
-		s.config.Gate.RefuseSignIn(ctx, in, refusal)
-		return nil, refusal
-	}
-	defer s.guests.leave(in.Client)
-	subject, err := s.config.Identity.Token(ctx, token, in)
-	if err != nil {
-		refusal, ok := errors.AsType[*access.Refusal](err)
-		if !ok {
-			refusal = &access.Refusal{Code: access.CodeIdentity, Message: "the credential could not be verified", Err: err}
-		}
-		s.config.Gate.RefuseSignIn(ctx, in, refusal)
-		return nil, refusal
-	}
-	return s.config.Gate.Open(ctx, subject, t.Gate, gate.OpenOptions{Client: in.Client, Channel: "rest", Program: key.program})
-}
-
 // read makes an operation of a request. What cannot be read is an operation too, an unclear one.
-func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []string, query map[string]string, fault error) (release func()) {
+func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []string, query string, fault error) (release func()) {
 	release = func() {}
 	route, params := x.target.routes.find(r.Method, path)
-	ask := &Request{Route: route, Target: x.target.Gate.Name, Params: params, Query: query, Ask: x.ask, Post: x.post, May: x.session.May}
+	ask := &Request{Route: route, Target: x.target.Gate.Name, Params: params, Ask: x.ask, Post: x.post, May: x.session.May}
 	switch {
 	case fault != nil:
 	case route == nil:
 		fault = &Unclear{fmt.Sprintf("this gateway knows no operation %.16q at that path", r.Method)}
 	default:
-		for name := range query {
-			if !contains(route.Query, name) {
-				fault = &Unclear{fmt.Sprintf("%s takes no parameter %q", route.Name, name)}
-			}
-		}
+		ask.Query, ask.Lists, fault = parameters(query, route)
 	}
 	if fault == nil {
 		var text []byte
@@ -198,7 +153,7 @@ func carried(h http.Header, route *Route) (map[string]string, error) {
 		switch {
 		case len(values) == 0:
 			continue
-		case len(values) > 1:
+		case slices.ContainsFunc(values, func(v string) bool { return v != values[0] }): // some clients say the same thing twice
 			return nil, &Unclear{"it carries the header " + name + " twice"}
 		case len(values[0]) > 256 || strings.ContainsFunc(values[0], func(c rune) bool { return c < ' ' || c > '~' }):
 			return nil, &Unclear{"its header " + name + " is long, or not printable ASCII"}
@@ -240,10 +195,10 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route) (tex
 		return nil, release, &Unclear{"its body is not application/json in UTF-8"}
 	}
 	n := r.ContentLength
-	if !s.bodies.take(n) {
+	if !s.bodies.Take(n) {
 		return nil, release, &access.Refusal{Code: access.CodeLimit, Message: "the gateway holds too many requests of this size"}
 	}
-	release = func() { s.bodies.give(n) }
+	release = func() { s.bodies.Give(n) }
 	// Who sends slowly holds a part of the budget: not for ever. The deadline is lifted so that a held request may wait.
 	conn := http.NewResponseController(w)
 	_ = conn.SetReadDeadline(time.Now().Add(sending)) // every connection of net/http can
@@ -257,8 +212,9 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route) (tex
 
 func isJSON(contentType string) bool { return isType(contentType, "application/json") }
 
+// isLines takes what clients call lines of JSON; some send them as plain text.
 func isLines(contentType string) bool {
-	return isType(contentType, "application/x-ndjson") || isType(contentType, "application/ndjson")
+	return isType(contentType, "application/x-ndjson") || isType(contentType, "application/ndjson") || isType(contentType, "text/plain")
 }
 
 // isType says whether something is of a type, in UTF-8.
@@ -284,27 +240,6 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-func host(address string) string {
-	h, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	return h
-}
-
-// program is what the client calls itself, fit for the record.
-func program(agent string) string {
-	if len(agent) > 80 {
-		agent = agent[:80]
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return -1
-		}
-		return r
-	}, agent)
-}
-
 // answer is a refusal ready to be sent.
 type answer struct {
 	status int
@@ -323,19 +258,7 @@ func plain(refusal *access.Refusal, status int) answer {
 }
 
 // Sentence is all that a refusal tells a person, on one line.
-func Sentence(r *access.Refusal) string {
-	s := r.Message
-	if r.Rule != "" && !strings.Contains(s, r.Rule) {
-		s += " (rule " + r.Rule + ")"
-	}
-	if r.Hint != "" {
-		s += "; hint: " + r.Hint
-	}
-	if r.Ref != "" {
-		s += "; reference " + r.Ref
-	}
-	return s
-}
+func Sentence(r *access.Refusal) string { return conversation.Sentence(r) }
 
 // Status is the HTTP status of a refusal for dialects that have no other idea. Only one of them is an invitation to try
 // again, and it is the only refusal after which that helps.
@@ -354,7 +277,6 @@ func Status(code access.Code) int {
 }
 
 // say sends a refusal. Its headers say the same for clients that do not show the body.
-
 func say(w http.ResponseWriter, a answer, refusal *access.Refusal) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")

@@ -2,6 +2,7 @@ package httpwire
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -31,18 +33,18 @@ func transport(t Target) *http.Transport {
 		DialContext:     (&net.Dialer{Timeout: dialing}).DialContext,
 		TLSClientConfig: t.TLS, TLSHandshakeTimeout: dialing, ForceAttemptHTTP2: t.TLS != nil,
 		DisableCompression: true, ResponseHeaderTimeout: answering, IdleConnTimeout: 90 * time.Second,
-		MaxIdleConnsPerHost: 64, MaxResponseHeaderBytes: 64 << 10, ExpectContinueTimeout: time.Second,
+		MaxIdleConnsPerHost: 64, WriteBufferSize: piece, ReadBufferSize: piece, MaxResponseHeaderBytes: 64 << 10, ExpectContinueTimeout: time.Second,
 	}
 	return tr
 }
 
 // request makes what is sent to the target: nothing in it was written by the client but the parts that were read.
-func (t *target) request(ctx context.Context, method, path string, query map[string]string, body []byte) (*http.Request, error) {
+func (t *target) request(ctx context.Context, method, path, query string, body []byte) (*http.Request, error) {
 	plain, err := url.PathUnescape(path)
 	if err != nil {
 		return nil, fmt.Errorf("path %q: %w", path, err)
 	}
-	u := &url.URL{Scheme: "http", Host: t.Address, Path: plain, RawPath: path, RawQuery: encode(query)}
+	u := &url.URL{Scheme: "http", Host: t.Address, Path: plain, RawPath: path, RawQuery: query}
 	if t.TLS != nil {
 		u.Scheme = "https"
 	}
@@ -92,7 +94,8 @@ func (x *exchange) lookup(ctx context.Context, method, path string, document []b
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}
-	r, err := x.target.request(ctx, method, path, nil, document)
+	path, query, _ := strings.Cut(path, "?")
+	r, err := x.target.request(ctx, method, path, query, document)
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}
@@ -114,7 +117,8 @@ func (x *exchange) lookup(ctx context.Context, method, path string, document []b
 
 // healthy asks without a credential.
 func (t *target) healthy(ctx context.Context) error {
-	r, err := t.request(ctx, http.MethodGet, t.Dialect.Health(), nil, nil)
+	path := t.Dialect.Health()
+	r, err := t.request(ctx, http.MethodGet, cmp.Or(path, "/"), "", nil)
 	if err != nil {
 		return err
 	}
@@ -124,7 +128,7 @@ func (t *target) healthy(ctx context.Context) error {
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
-	if resp.StatusCode >= 300 {
+	if path != "" && resp.StatusCode >= 300 {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
 	return nil

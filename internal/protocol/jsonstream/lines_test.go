@@ -62,3 +62,16 @@ func FuzzReadLines(f *testing.F) {
 		}
 	})
 }
+
+func TestNumbersMayStandApart(t *testing.T) {
+	for _, text := range []string{"[1,2.5,-3]", "[1, 2.5, -3]", "[ 1 ,2.5 ,\t-3 ]", "[1,\n2.5,  -3\n]"} {
+		if v, err := Read([]byte(text)); err != nil || string(v.Raw()) != "[1,2.5,-3]" {
+			t.Errorf("%q: %q %v", text, v.Raw(), err)
+		}
+	}
+	for _, text := range []string{"[1, ]", "[1,]", "[1, ,2]", "[ ,1]", "[1 2]"} {
+		if v, err := Read([]byte(text)); err == nil {
+			t.Errorf("%q is read as %q", text, v.Raw())
+		}
+	}
+}

@@ -21,6 +21,8 @@ const (
 type Node struct {
 	// Treatment hides every value here. An object or array becomes null, and so does what its mask cannot show.
 	Treatment access.Treatment
+	// Instead stands where Treatment hides an object or array, for clients that cannot do with null.
+	Instead Value
 	// Objects hides a value here that is an object, unless Treatment does.
 	Objects access.Treatment
 	// Fields are the members of an object here, by name however it is spelled; Field, which may be nil, is asked for the
@@ -29,6 +31,12 @@ type Node struct {
 	Field  func(name string) *Node
 	// Items are the elements of an array here.
 	Items *Node
+	// Rewrite, when not nil, makes another text of a text here that Treatment does not hide; one too long to be kept in
+	// memory becomes null.
+	Rewrite func(string) string
+	// Only, when it is a kind, is what a value here may be, besides null: a document that has something else is not of the
+	// form that it was thought to be, and ends in a Fault.
+	Only Kind
 	// Count counts the values here; see Masker.Counted.
 	Count bool
 }
@@ -84,11 +92,12 @@ type Masker struct {
 	held  []byte // between two members: not written before it is known whether the second is left out
 	text  text
 	token []byte
-	treat access.Treatment // of the scalar being read
-	hide  int              // the depth of the object or array that is hidden as a whole; 0 when none is
-	keep  bool             // token takes the text, to show a part of it
-	quiet bool             // the text is not written
-	long  bool             // the text is longer than maxText
+	treat access.Treatment    // of the scalar being read
+	again func(string) string // rewrites it
+	hide  int                 // the depth of the object or array that is hidden as a whole; 0 when none is
+	keep  bool                // token takes the text, to show a part of it
+	quiet bool                // the text is not written
+	long  bool                // the text is longer than maxText
 }
 
 // NewMasker hides what root says.
@@ -179,8 +188,11 @@ func (m *Masker) step(p []byte) (int, error) {
 		if c == ']' {
 			return 1, m.leave(c)
 		}
-		return 1, m.begin(c)
+		fallthrough
 	case value:
+		if n := m.numbers(p); n > 0 {
+			return n, nil
+		}
 		return 1, m.begin(c)
 	case firstMember:
 		if c == '}' {
@@ -248,12 +260,38 @@ func (m *Masker) node() *Node {
 	return m.child
 }
 
+// numbers takes a run of an array's numbers at once, when nothing is to be done with them but to let them pass or to leave
+// them out.
+func (m *Masker) numbers(p []byte) int {
+	if len(m.stack) == 0 || !m.stack[len(m.stack)-1].array {
+		return 0
+	}
+	if n := m.node(); n != nil && (n.Count || n.Treatment.Mask != access.MaskNone) {
+		return 0
+	}
+	end, whole := numbers(p, 0)
+	if end == 0 {
+		return 0
+	}
+	m.at = value
+	if whole {
+		m.at = after
+	}
+	if m.hide == 0 {
+		m.out = append(m.out, p[:end]...)
+	}
+	return end
+}
+
 // begin takes the first byte of a value.
 func (m *Masker) begin(c byte) error {
 	n := m.node()
 	var treat access.Treatment
 	if n != nil {
 		treat = n.Treatment
+		if n.Only != None && c != 'n' && kindOf(c) != n.Only {
+			return m.fault("not of the form that was expected")
+		}
 		if n.Count {
 			m.counted++
 		}
@@ -268,7 +306,11 @@ func (m *Masker) begin(c byte) error {
 			return m.fault("nested deeper than %d", MaxDepth)
 		}
 		if m.hide == 0 && treat.Mask != access.MaskNone {
-			if !dropped {
+			switch {
+			case dropped:
+			case n.Treatment.Mask != access.MaskNone && n.Instead.raw != nil:
+				m.out = append(m.out, n.Instead.raw...)
+			default:
 				m.out = append(m.out, "null"...)
 			}
 			m.hide = len(m.stack) + 1
@@ -282,9 +324,12 @@ func (m *Masker) begin(c byte) error {
 			m.at = firstItem
 		}
 	case c == '"':
-		m.at, m.treat, m.token, m.long = inText, treat, m.token[:0], false
-		m.keep = treat.Mask == access.MaskHash || treat.Mask == access.MaskPartial
-		m.quiet = m.hide > 0 || treat.Mask != access.MaskNone
+		m.at, m.treat, m.token, m.long, m.again = inText, treat, m.token[:0], false, nil
+		if n != nil && treat.Mask == access.MaskNone {
+			m.again = n.Rewrite
+		}
+		m.keep = treat.Mask == access.MaskHash || treat.Mask == access.MaskPartial || m.again != nil
+		m.quiet = m.hide > 0 || treat.Mask != access.MaskNone || m.again != nil
 		if !m.quiet {
 			m.out = append(m.out, c)
 		}
@@ -344,9 +389,7 @@ func (m *Masker) ended() {
 func (m *Masker) inText(p []byte) (int, error) {
 	n := 0
 	if m.text.plain() {
-		for n < len(p) && p[n] >= 0x20 && p[n] < 0x80 && p[n] != '"' && p[n] != '\\' {
-			n++
-		}
+		n = ordinary(p, 0)
 	}
 	done, what := false, ""
 	if n == 0 {
@@ -392,7 +435,13 @@ func (m *Masker) inName(p []byte, done bool) error {
 }
 
 func (m *Masker) endText() {
-	if m.hide == 0 && m.treat.Mask != access.MaskNone {
+	switch {
+	case m.hide > 0:
+	case m.again != nil && !m.long:
+		m.out = AppendString(m.out, m.again(string(unquote(nil, m.token))))
+	case m.again != nil:
+		m.out = append(m.out, "null"...)
+	case m.treat.Mask != access.MaskNone:
 		m.show(mask.Text, unquote(nil, m.token))
 	}
 	m.ended()

@@ -308,3 +308,40 @@ func FuzzMasker(f *testing.F) {
 		}
 	})
 }
+
+func TestATextIsRewrittenHoweverItComes(t *testing.T) {
+	root := &Node{Fields: map[string]*Node{
+		"host":   {Rewrite: func(s string) string { return "<" + s + ">" }},
+		"hidden": {Rewrite: strings.ToUpper, Treatment: access.Treatment{Mask: access.MaskRedact}},
+	}}
+	long := strings.Repeat("x", maxText+1)
+	for doc, want := range map[string]string{
+		`{"host":"a\u0062\"","x":"host"}`: `{"host":"<ab\">","x":"host"}`,
+		`{"host":"","y":["host"]}`:        `{"host":"<>","y":["host"]}`,
+		`{"host":{"host":"a"}}`:           `{"host":{"host":"a"}}`,
+		`{"host":null,"hidden":"a"}`:      `{"host":null,"hidden":"[redacted]"}`,
+		`{"host":"` + long + `","x":"y"}`: `{"host":null,"x":"y"}`,
+	} {
+		for _, cut := range []func(int) int{whole, bytewise} {
+			if got, err := run(t, root, doc, cut); got != want || err != nil {
+				t.Errorf("%.40s: %.60s, %v", doc, got, err)
+			}
+		}
+	}
+}
+
+func TestSomethingElseMayStandForAList(t *testing.T) {
+	instead, err := Read([]byte("[0]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := &Node{Treatment: access.Treatment{Mask: access.MaskNull}, Instead: instead}
+	root := &Node{Items: &Node{Fields: map[string]*Node{"v": hidden}}}
+	const doc = `[{"v":[1.5,2],"n":1},{"v":[]},{"v":null},{"v":"text"},{"v":{"a":[1]}}]`
+	const want = `[{"v":[0],"n":1},{"v":[0]},{"v":null},{"v":null},{"v":[0]}]`
+	for _, cut := range []func(int) int{whole, bytewise} {
+		if got, err := run(t, root, doc, cut); got != want || err != nil {
+			t.Errorf("%s, %v", got, err)
+		}
+	}
+}

@@ -75,10 +75,16 @@ func ReadLines(text []byte, most int) ([]Value, error) {
 }
 
 type reader struct {
-	in  []byte
-	at  int
-	out []byte
+	in   []byte
+	at   int
+	out  []byte
+	keys []span // in out, the members' names of the objects that are open
 }
+
+type span struct{ from, to int }
+
+// few is up to how many members an object's names are compared one by one.
+const few = 16
 
 func (r *reader) fault(format string, args ...any) error {
 	return &Fault{Offset: int64(r.at), What: fmt.Sprintf(format, args...)}
@@ -139,6 +145,11 @@ func (r *reader) text() ([]byte, error) {
 	from := r.at
 	var t text
 	for ; r.at < len(r.in); r.at++ {
+		if t.plain() {
+			if r.at = ordinary(r.in, r.at); r.at == len(r.in) {
+				break
+			}
+		}
 		done, what := t.step(r.in[r.at])
 		if what != "" {
 			return nil, r.fault("%s", what)
@@ -158,8 +169,14 @@ func (r *reader) array(depth int) error {
 	}
 	for {
 		r.space()
-		if err := r.value(depth + 1); err != nil {
-			return err
+		from, whole := r.at, false
+		r.at, whole = numbers(r.in, r.at)
+		r.out = append(r.out, r.in[from:r.at]...)
+		if !whole {
+			r.space() // after a comma of the run
+			if err := r.value(depth + 1); err != nil {
+				return err
+			}
 		}
 		if r.take(']') {
 			r.out = append(r.out, ']')
@@ -177,7 +194,9 @@ func (r *reader) object(depth int) error {
 		r.out = append(r.out, '}')
 		return nil
 	}
-	seen := map[string]struct{}{}
+	open := len(r.keys)
+	defer func() { r.keys = r.keys[:open] }()
+	var seen map[string]struct{} // of an object with more than a few members
 	for {
 		r.space()
 		if r.at >= len(r.in) || r.in[r.at] != '"' {
@@ -190,12 +209,16 @@ func (r *reader) object(depth int) error {
 		if len(inside) > maxKey {
 			return r.fault("a member's name of more than %d bytes", maxKey)
 		}
-		name := string(unquote(nil, inside))
-		if _, twice := seen[name]; twice {
+		from := len(r.out)
+		if bytes.IndexByte(inside, '\\') < 0 {
+			r.out = append(append(append(r.out, '"'), inside...), '"')
+		} else {
+			r.out = AppendString(r.out, string(unquote(nil, inside)))
+		}
+		if seen = r.name(seen, open, span{from, len(r.out)}); seen == nil {
 			return r.fault("an object names a member twice")
 		}
-		seen[name] = struct{}{}
-		r.out = append(AppendString(r.out, name), ':')
+		r.out = append(r.out, ':')
 		if !r.take(':') {
 			return r.fault("a colon was expected")
 		}
@@ -214,6 +237,35 @@ func (r *reader) object(depth int) error {
 	}
 }
 
+// noNames stands for the names of an object with a few members, which keys holds.
+var noNames = map[string]struct{}{}
+
+// name takes down a member's name of the object whose names begin at open; it returns nil when the object has it already.
+func (r *reader) name(seen map[string]struct{}, open int, name span) map[string]struct{} {
+	text := r.out[name.from:name.to] // canonical: equal names have equal texts
+	if len(seen) > 0 {
+		n := len(seen)
+		if seen[string(text)] = struct{}{}; len(seen) == n {
+			return nil
+		}
+		return seen
+	}
+	for _, k := range r.keys[open:] {
+		if bytes.Equal(r.out[k.from:k.to], text) {
+			return nil
+		}
+	}
+	r.keys = append(r.keys, name)
+	if len(r.keys)-open < few {
+		return noNames
+	}
+	seen = make(map[string]struct{}, 4*few)
+	for _, k := range r.keys[open:] {
+		seen[string(r.out[k.from:k.to])] = struct{}{}
+	}
+	return seen
+}
+
 // Raw is the canonical text. It must not be changed.
 func (v Value) Raw() []byte { return v.raw }
 
@@ -222,7 +274,12 @@ func (v Value) Kind() Kind {
 	if len(v.raw) == 0 {
 		return None
 	}
-	switch c := v.raw[0]; c {
+	return kindOf(v.raw[0])
+}
+
+// kindOf is the kind of a value that begins with c.
+func kindOf(c byte) Kind {
+	switch c {
 	case '{', '[', '"', 'n':
 		return Kind(c)
 	case 't', 'f':
@@ -257,6 +314,12 @@ func skip(raw []byte, i int) int {
 	for i < len(raw) {
 		switch raw[i] {
 		case '{', '[':
+			if to := i; raw[i] == '[' {
+				if to = flat(raw, i); to > 0 {
+					i = to
+					break
+				}
+			}
 			depth++
 			i++
 		case '}', ']':
@@ -266,6 +329,8 @@ func skip(raw []byte, i int) int {
 			for i++; raw[i] != '"'; i++ {
 				if raw[i] == '\\' {
 					i++
+				} else if n := ordinary(raw, i); n > i {
+					i = n - 1
 				}
 			}
 			i++
@@ -324,6 +389,9 @@ func (v Value) Items() iter.Seq[Value] {
 
 // Len is how many members or elements there are.
 func (v Value) Len() int {
+	if len(v.raw) > 2 && v.raw[0] == '[' && flat(v.raw, 0) == len(v.raw) {
+		return bytes.Count(v.raw, []byte{','}) + 1
+	}
 	n := 0
 	for range v.Items() {
 		n++
@@ -336,9 +404,18 @@ func (v Value) Len() int {
 
 // Get is a member of an Object, or the zero Value.
 func (v Value) Get(name string) Value {
-	for k, m := range v.Members() {
-		if k == name {
-			return m
+	if v.Kind() != Object {
+		return Value{}
+	}
+	want := AppendString(make([]byte, 0, 64), name)
+	for i := 1; i < len(v.raw) && v.raw[i] != '}'; {
+		key := skip(v.raw, i)
+		to := skip(v.raw, key+1)
+		if bytes.Equal(v.raw[i:key], want) {
+			return Value{v.raw[key+1 : to : to]}
+		}
+		if i = to; v.raw[i] == ',' {
+			i++
 		}
 	}
 	return Value{}
@@ -371,6 +448,9 @@ func List(items ...Value) Value {
 
 // String is a Text.
 func String(s string) Value { return Value{AppendString(nil, s)} }
+
+// Flag is a Bool.
+func Flag(b bool) Value { return Value{strconv.AppendBool(nil, b)} }
 
 // Int is a Number.
 func Int(n int64) Value { return Value{strconv.AppendInt(nil, n, 10)} }

@@ -1,33 +1,27 @@
-// Package protocoltest is what every HTTP dialect passes: unknown operations, documents that two readers read differently,
-// obligations that cannot be fulfilled, holds, credentials that must be seen nowhere, answers that must not leak.
+// Package protocoltest is what every dialect passes, of HTTP and of gRPC: unknown operations, documents that two readers
+// read differently, obligations that cannot be fulfilled, holds, credentials that must be seen nowhere, answers that must
+// not leak.
 //
-// It knows a dialect by what a Suite tells of it, and stands a gate with a policy of its own between a client and a
-// stand-in for the engine. Start at Run.
+// It knows a dialect by what a Suite or a GRPCSuite tells of it, and stands a gate with a policy of its own between a
+// client and a stand-in for the engine. Start at Run and RunGRPC.
 package protocoltest
 
 import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/vecgate/vecgate/internal/access"
-	"github.com/vecgate/vecgate/internal/audit"
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/mask"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
-	"github.com/vecgate/vecgate/internal/vault"
 )
 
 // What must be seen nowhere, and what must not reach who may not see it.
@@ -55,25 +49,16 @@ type Answer struct {
 
 // World is a gate between a client and an upstream.
 type World struct {
-	t        testing.TB
+	Stage
 	Server   *httpwire.Server
-	Gate     *gate.Gate
 	Limits   httpwire.Limits
 	address  string
 	scheme   string
 	roots    *x509.CertPool
-	Unclear  bool // what is unclear is left to Rule
 	upstream *httptest.Server
 
-	mu      sync.Mutex
-	decide  func(*access.Operation, access.Context) access.Decision
-	serve   http.Handler
-	got     []*Received
-	records []audit.Record
-	bodies  strings.Builder
-	lost    error // what the journal answers
-	request access.Request
-	changed chan struct{}
+	serve http.Handler
+	got   []*Received
 }
 
 // Received is what reached the upstream, look-ups of the gateway included.
@@ -86,7 +71,8 @@ type option func(*httpwire.Config, *httpwire.Target)
 
 // Start stands everything up. Everything is allowed until Rule says otherwise.
 func Start(t testing.TB, s *Suite, options ...option) *World {
-	w := &World{t: t, serve: s.Upstream, changed: make(chan struct{})}
+	w := &World{serve: s.Upstream}
+	log := w.set(t)
 	w.upstream = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		w.mu.Lock()
@@ -97,8 +83,6 @@ func Start(t testing.TB, s *Suite, options ...option) *World {
 		serve.ServeHTTP(rw, r)
 	}))
 	t.Cleanup(w.upstream.Close)
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
-	w.Gate = &gate.Gate{Policy: w, Journal: w, Approvals: w, Credentials: w, Log: log, Now: time.Now}
 	hider, err := mask.New(make([]byte, mask.KeySize))
 	if err != nil {
 		t.Fatal(err)
@@ -120,36 +104,8 @@ func Start(t testing.TB, s *Suite, options ...option) *World {
 	if c.TLS != nil {
 		w.scheme = "https"
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- w.Server.Serve(ctx, ln) }()
-	t.Cleanup(func() {
-		drain, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		w.Gate.Drain(drain, 5*time.Second)
-		if n := len(w.Gate.Sessions()); n > 0 {
-			t.Errorf("%d sessions are left after the gate drained", n)
-		}
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
+	w.run(func(ctx context.Context) error { return w.Server.Serve(ctx, ln) })
 	return w
-}
-
-// Rule makes the policy.
-func (w *World) Rule(f func(*access.Operation, access.Context) access.Decision) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.decide = f
-}
-
-// Oblige allows everything under obligations.
-func (w *World) Oblige(o access.Obligations) {
-	w.Rule(func(*access.Operation, access.Context) access.Decision {
-		return access.Decision{Effect: access.Allow, Obligations: o}
-	})
 }
 
 // Upstream replaces what the stand-in answers.
@@ -157,124 +113,6 @@ func (w *World) Upstream(h http.Handler) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.serve = h
-}
-
-// Decide implements gate.Decider. What is unclear is denied, as any policy does.
-func (w *World) Decide(_ *access.Subject, op *access.Operation, c access.Context) access.Decision {
-	w.mu.Lock()
-	decide := w.decide
-	w.mu.Unlock()
-	switch {
-	case op.First().Action == access.Connect:
-	case op.Unclear != "" && !w.Unclear:
-		return access.Decision{Effect: access.Deny, Reason: access.Reason{Code: access.CodeUnclear, Sentence: op.Unclear}}
-	case decide != nil && !op.Free:
-		return decide(op, c)
-	}
-	return access.Decision{Effect: access.Allow}
-}
-
-// Token implements httpwire.Identity.
-func (w *World) Token(_ context.Context, token string, _ gate.SignIn) (*access.Subject, error) {
-	if token != Token {
-		return nil, &access.Refusal{Code: access.CodeIdentity, Message: "the token is not known"}
-	}
-	return &access.Subject{ID: "corp:alice", Kind: access.Person, Person: "alice"}, nil
-}
-
-// Lease implements gate.Credentials.
-func (w *World) Lease(context.Context, string) (vault.Credential, error) {
-	return vault.Credential{Name: "docs@1", User: "app", Secret: vault.NewSecret(Secret)}, nil
-}
-
-// Append implements gate.Journal.
-func (w *World) Append(r *audit.Record) audit.Commit {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.records = append(w.records, *r)
-	return audit.Resolved(uint64(len(w.records)), w.lost)
-}
-
-// Body implements gate.Journal.
-func (w *World) Body(_ string, _ audit.Direction, p []byte) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.bodies.Write(p)
-	return nil
-}
-
-// Sync implements gate.Journal.
-func (w *World) Sync(context.Context) error { return nil }
-
-// Lose makes the journal fail from now on.
-func (w *World) Lose() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.lost = errors.New("disk full")
-}
-
-// Ask implements gate.Approvals: there is one request at a time.
-func (w *World) Ask(_ context.Context, a access.Ask) (access.Request, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if r := w.request; r.Digest == a.Digest && (r.State == access.StateOpen || r.State == access.StateApproved) {
-		return r, nil
-	}
-	w.request = access.Request{ID: "7F3K-92QX", Digest: a.Digest, State: access.StateOpen, Text: a.Operation.Text}
-	return w.request, nil
-}
-
-// Await implements gate.Approvals.
-func (w *World) Await(ctx context.Context, _ string) (access.Request, error) {
-	for {
-		w.mu.Lock()
-		r, changed := w.request, w.changed
-		w.mu.Unlock()
-		if r.State != access.StateOpen {
-			return r, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return r, ctx.Err()
-		}
-	}
-}
-
-// Use implements gate.Approvals.
-func (w *World) Use(_ context.Context, id, digest string) (access.Grant, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.request.State != access.StateApproved || w.request.Digest != digest {
-		return access.Grant{}, errors.New("used already")
-	}
-	w.request.State = access.StateUsed
-	return access.Grant{Request: id, Digest: digest}, nil
-}
-
-// Abandon implements gate.Approvals.
-func (w *World) Abandon(context.Context, string) error {
-	w.Release(access.StateAbandoned)
-	return nil
-}
-
-// URL implements gate.Approvals.
-func (w *World) URL(id string) string { return "https://gateway.example.com/requests/" + id }
-
-// Release says what became of the access request.
-func (w *World) Release(s access.State) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.request.State = s
-	close(w.changed)
-	w.changed = make(chan struct{})
-}
-
-// Request is the access request as it stands.
-func (w *World) Request() access.Request {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.request
 }
 
 // Do sends a request with the caller's token, unless it has a header of its own.
@@ -325,57 +163,6 @@ func (w *World) All() []*Received {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return append([]*Received(nil), w.got...)
-}
-
-// Records are those of a type.
-func (w *World) Records(types ...audit.Type) []audit.Record {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var found []audit.Record
-	for _, r := range w.records {
-		for _, t := range types {
-			if r.Type == t {
-				found = append(found, r)
-			}
-		}
-	}
-	return found
-}
-
-// Written is everything that was written down.
-func (w *World) Written() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var b strings.Builder
-	for i := range w.records {
-		text, err := json.Marshal(w.records[i])
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		b.Write(text)
-	}
-	return b.String() + w.bodies.String()
-}
-
-// Eventually waits for something that happens beside the test.
-func Eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
-		if ok() {
-			return
-		}
-	}
-	t.Fatalf("never: %s", what)
-}
-
-func held(_ *access.Operation, c access.Context) access.Decision {
-	if c.Grant != nil {
-		return access.Decision{Effect: access.Allow}
-	}
-	return access.Decision{
-		Effect: access.Hold, Reason: access.Reason{Code: access.CodeHeld, Rule: "writes-are-held", Sentence: "a person must release it"},
-		Hold: &access.HoldTerms{Rule: "writes-are-held", Persons: 1, Within: time.Hour},
-	}
 }
 
 // String tells an answer in a test's message.
