@@ -48,8 +48,11 @@ type OpenOptions struct {
 
 	// Durable, if not nil, is how the session waits for a record: for front ends that must not block in Commit.Wait, whose
 	// contract it has.
-	Durable func(context.Context, audit.Commit) error
+	Durable func(context.Context, Commit) error
 }
+
+// Commit is the promise of the journal that a record becomes durable.
+type Commit = audit.Commit
 
 // SessionInfo is what others may know of a session.
 type SessionInfo struct {

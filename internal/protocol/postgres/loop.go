@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/vecgate/vecgate/internal/audit"
+	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/netloop"
 )
 
@@ -36,11 +36,11 @@ func (s *session) slow() {
 }
 
 // durable is how a session waits for its records when it may be on a loop; nil where there are none.
-func durable(task *netloop.Task) func(context.Context, audit.Commit) error {
+func durable(task *netloop.Task) func(context.Context, gate.Commit) error {
 	if task == nil {
 		return nil
 	}
-	return func(ctx context.Context, c audit.Commit) error {
+	return func(ctx context.Context, c gate.Commit) error {
 		if !task.Attached() {
 			return c.Wait(ctx)
 		}
