@@ -20,7 +20,8 @@ import (
 // Serve may be called from several goroutines at a time. ctx ends when the client goes, or takes back a request that waits.
 func (s *Session) Serve(ctx context.Context, x Exchange) error {
 	w := &walk{Session: s, exchange: x, op: x.Operation()}
-	w.request = s.id + "." + strconv.FormatUint(s.requests.Add(1), 10)
+	name := make([]byte, 0, 48)
+	w.request = string(strconv.AppendUint(append(append(name, s.id...), '.'), s.requests.Add(1), 10))
 	w.began = s.gate.Now()
 	return w.serve(ctx)
 }
@@ -34,6 +35,13 @@ type walk struct {
 	began    time.Time
 	grant    string // the access request that the next record names
 	tape     tape
+	written  audit.Record // where its records are put together, one after the other: the journal keeps none
+}
+
+// envelope is that of the session.
+func (w *walk) envelope(t audit.Type, request string) *audit.Record {
+	w.fill(&w.written, t, request)
+	return &w.written
 }
 
 func (w *walk) serve(ctx context.Context) error {

@@ -297,9 +297,13 @@ func (s *Session) level(asked access.Level) access.Level {
 
 // envelope is the part of a record that is the same throughout a session.
 func (s *Session) envelope(t audit.Type, request string) *audit.Record {
-	return &audit.Record{
-		Type: t, Session: s.id, Request: request, Subject: s.subject.ID, Target: s.target.Name,
-	}
+	r := &audit.Record{}
+	s.fill(r, t, request)
+	return r
+}
+
+func (s *Session) fill(r *audit.Record, t audit.Type, request string) {
+	*r = audit.Record{Type: t, Session: s.id, Request: request, Subject: s.subject.ID, Target: s.target.Name}
 }
 
 // record is the envelope with who asked what, and what was decided.
