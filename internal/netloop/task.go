@@ -32,7 +32,7 @@ const (
 )
 
 // fair is how much a task does in a row while others wait.
-const fair = 32
+const fair = 8
 
 func (l *Loop) start(f func(*Task)) {
 	t := &Task{loop: l}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,6 +13,7 @@ import (
 
 // meter counts what the gate decides, for Prometheus. It implements gate.Meter.
 type meter struct {
+	asked  atomic.Uint64 // times that Served was called
 	served *prometheus.CounterVec
 	took   *prometheus.HistogramVec
 
@@ -52,6 +54,7 @@ func newMeter(reg prometheus.Registerer, g *gate.Gate) *meter {
 
 // Served implements gate.Meter.
 func (m *meter) Served(target string, effect access.Effect, code access.Code, took time.Duration) {
+	m.asked.Add(1)
 	s := m.of(counted{target, effect, code})
 	s.served.Inc()
 	if took > 0 && s.took != nil {

@@ -61,6 +61,7 @@ type Server struct {
 	vault    *vault.Vault
 	gate     *gate.Gate
 	metrics  *prometheus.Registry
+	meter    *meter
 	targets  postgres.Shared // what listeners know of targets that several of them reach
 	loops    *netloop.Set    // nil where the system has none
 	fronts   []front
@@ -165,7 +166,8 @@ func (s *Server) open(ctx context.Context) (err error) {
 		MaxSessions: c.Limits.Sessions, MaxPerSubject: c.Limits.SessionsPerSubject,
 	}
 	s.gate.Admit = s.standing
-	s.gate.Meter = newMeter(s.metrics, s.gate)
+	s.meter = newMeter(s.metrics, s.gate)
+	s.gate.Meter = s.meter
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	start := &audit.Record{Type: audit.TypeStart, Policy: rules.Digest(), Detail: fmt.Sprintf("version %s, configuration %s", s.options.Version, c.Digest)}
@@ -282,6 +284,7 @@ func (s *Server) serve(ctx context.Context) error {
 	loops.Go(func() error { return s.watch(ctx) })
 	loops.Go(func() error { return s.verifyLog(ctx) })
 	loops.Go(func() error { return s.age(ctx) })
+	loops.Go(func() error { return s.tidy(ctx) })
 	loops.Go(func() error {
 		<-ctx.Done()
 		s.log.Info("draining", "sessions", len(s.gate.Sessions()))
