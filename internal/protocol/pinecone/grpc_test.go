@@ -152,3 +152,84 @@ func TestEveryPartOfAMessageIsMasked(t *testing.T) {
 		}
 	}
 }
+
+// FuzzMessage wants every message that is read to be read the same once more in the form in which it is sent on, and no
+// obligation to be forgotten on the way.
+func FuzzMessage(f *testing.F) {
+	for i, m := range []proto.Message{
+		&pb.QueryRequest{Vector: []float32{1}, TopK: 3, IncludeValues: true}, &pb.QueryRequest{TopK: 3, Queries: []*pb.QueryVector{{Values: []float32{1}}, {TopK: 9, Namespace: "n"}}},
+		&pb.DeleteRequest{Filter: meta(f, `{"n":{"$gt":1}}`)}, &pb.UpdateRequest{Id: "a", SetMetadata: meta(f, `{"tenant":"acme"}`)}, &pb.FetchByMetadataRequest{Filter: meta(f, `{"$or":[{"n":1}]}`)},
+		&pb.UpsertRequest{Vectors: []*pb.Vector{{Id: "a", Metadata: meta(f, `{"tenant":"acme"}`)}}}, &pb.FetchRequest{Ids: []string{"a"}},
+	} {
+		raw, err := proto.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for which := range methods {
+			f.Add(which, raw)
+		}
+		f.Add(i, raw)
+	}
+	d := &GRPC{Index: "docs"}
+	f.Fuzz(func(t *testing.T, which int, raw []byte) {
+		method := &methods[uint(which)%uint(len(methods))]
+		m := method.Request.New().Interface()
+		if proto.Unmarshal(raw, m) != nil {
+			return
+		}
+		read := func(m proto.Message) (*grpcwire.Call, error) {
+			return d.Read(t.Context(), &grpcwire.Request{Method: method, Target: "docs", Message: m, May: func(access.Access) bool { return true }})
+		}
+		call, err := read(m)
+		if err != nil {
+			return
+		}
+		again, err := read(proto.Clone(call.Message))
+		if err != nil {
+			t.Fatalf("%v is sent on as %v: %v", m, call.Message, err)
+		}
+		if d := cmp.Diff(call.Accesses, again.Accesses); d != "" || !proto.Equal(call.Message, again.Message) {
+			t.Fatalf("%v is read differently once sent on: %s", m, d)
+		}
+		if call.Oblige == nil {
+			return
+		}
+		before := proto.Clone(call.Message)
+		obliged, err := call.Oblige(&access.Obligations{Protection: protection, Rows: 10, TopK: 10, Filters: own})
+		if !proto.Equal(before, call.Message) {
+			t.Fatalf("%v was changed by an obligation", before)
+		}
+		if err != nil || !obliged.Filtered {
+			return
+		}
+		switch sent := obliged.Message.(type) {
+		case *pb.QueryRequest:
+			if sent.GetIncludeValues() || len(sent.GetQueries()) == 0 && !narrow(sent.GetFilter()) {
+				t.Fatalf("%v is sent", sent)
+			}
+			for _, q := range sent.GetQueries() {
+				if !narrow(q.GetFilter()) {
+					t.Fatalf("%v is sent", sent)
+				}
+			}
+		case *pb.FetchByMetadataRequest:
+			if !narrow(sent.GetFilter()) {
+				t.Fatalf("%v is sent", sent)
+			}
+		case *pb.DeleteRequest:
+			if sent.GetDeleteAll() || len(sent.GetIds()) == 0 && !narrow(sent.GetFilter()) || len(sent.GetIds()) > 0 && obliged.Check == nil {
+				t.Fatalf("%v is sent", sent)
+			}
+		case *pb.UpdateRequest:
+			if sent.GetId() == "" && !narrow(sent.GetFilter()) || sent.GetId() != "" && obliged.Check == nil {
+				t.Fatalf("%v is sent", sent)
+			}
+		}
+	})
+}
+
+// narrow says whether a filter begins with the caller's own.
+func narrow(s *structpb.Struct) bool {
+	first := s.GetFields()["$and"].GetListValue().GetValues()
+	return len(s.GetFields()) == 1 && len(first) > 0 && first[0].GetStructValue().GetFields()["tenant"] != nil
+}
