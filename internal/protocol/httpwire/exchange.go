@@ -28,7 +28,10 @@ type exchange struct {
 	call    *Call
 	fault   *access.Refusal // why there is no call
 	op      access.Operation
+	came    []byte // the body, after the headroom; what was read is made of its bytes
 	wire    []byte
+	body    []byte // what the call sends, unless an obligation changes it
+	kind    string // and as what type
 	obliged *Obliged
 	resp    *http.Response
 	begun   bool // a part of the answer has left
@@ -39,10 +42,10 @@ type exchange struct {
 func (x *exchange) set(r *http.Request, call *Call, fault error) {
 	x.call = call
 	if fault == nil {
-		body, _ := document(call.Body, call.Lines)
-		x.wire = render(call.Method, call.Path, encode(call.Query, call.Lists), call.Headers, body)
+		x.body, x.kind = document(call.Body, call.Lines)
+		x.wire = render(call.Method, call.Path, encode(call.Query, call.Lists), call.Headers, x.body, x.came)
 		x.op = access.Operation{Accesses: call.Accesses, Free: call.Free, Canonical: x.wire}
-		x.op.Text = string(x.wire[:min(len(x.wire), maxText)])
+		x.op.Tell = func() string { return string(x.wire[:min(len(x.wire), maxText)]) }
 		return
 	}
 	x.op = access.Operation{
@@ -64,20 +67,27 @@ func (x *exchange) set(r *http.Request, call *Call, fault error) {
 // maxText is how much of a request people are shown; what they approve is bound to all of it.
 const maxText = 64 << 10
 
-// render is the canonical form of a request: what is recorded, and what an approval is bound to.
-func render(method, path, query string, headers map[string]string, body []byte) []byte {
-	out := append([]byte(method), ' ')
-	out = append(out, path...)
+// render is the canonical form of a request: what is recorded, and what an approval is bound to. A body that stands in
+// came, after its headroom, is not copied when what goes before it has room there.
+func render(method, path, query string, headers map[string]string, body, came []byte) []byte {
+	out := append(make([]byte, 0, headroom), method...)
+	out = append(append(out, ' '), path...)
 	if query != "" {
 		out = append(append(out, '?'), query...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		out = fmt.Appendf(out, " %s:%q", name, headers[name])
 	}
-	if body != nil {
-		out = append(append(out, '\n'), body...)
+	if body == nil {
+		return out
 	}
-	return out
+	out = append(out, '\n')
+	if len(came) > headroom && len(body) > 0 && &body[0] == &came[headroom] && len(out) <= headroom {
+		from := headroom - len(out)
+		copy(came[from:], out)
+		return came[from : headroom+len(body) : headroom+len(body)]
+	}
+	return append(slices.Grow(out, len(body)), body...)
 }
 
 // document is what is sent of a document or of lines, and as what type.
@@ -122,7 +132,7 @@ func (x *exchange) Oblige(o *access.Obligations) error {
 
 // Forward implements gate.Exchange.
 func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape) error {
-	body, kind := document(x.call.Body, x.call.Lines)
+	body, kind := x.body, x.kind
 	if x.obliged.Body.Raw() != nil || x.obliged.Lines != nil {
 		body, kind = document(x.obliged.Body, x.obliged.Lines)
 	}
@@ -220,7 +230,7 @@ func (x *exchange) rewritten(out *outlet) (int64, error) {
 	if len(text) > maxRewritten {
 		return 0, x.unmaskable(fmt.Errorf("longer than %d bytes", maxRewritten))
 	}
-	v, err := jsonstream.Read(text)
+	v, err := jsonstream.ReadInPlace(text)
 	if err == nil {
 		v, err = x.obliged.Rewrite(v)
 	}

@@ -106,7 +106,7 @@ func (x *exchange) lookup(ctx context.Context, method, path string, document []b
 	if err != nil || len(text) > maxLookup {
 		return 0, jsonstream.Value{}, &access.Refusal{Code: access.CodeUnavailable, Message: fmt.Sprintf("target %s does not answer", x.target.Gate.Name), Err: err}
 	}
-	v, err := jsonstream.Read(text)
+	v, err := jsonstream.ReadInPlace(text)
 	if err != nil && resp.StatusCode < 300 {
 		return 0, jsonstream.Value{}, fmt.Errorf("look up %s: %w", path, err)
 	}
