@@ -84,7 +84,7 @@ type Server struct {
 type target struct {
 	Target
 	routes *routes
-	client *http.Transport
+	client upstream
 }
 
 // New checks the configuration. It connects to nothing.
