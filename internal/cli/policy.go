@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -119,7 +120,7 @@ and names the policy that it is about.`,
 // asked are the flags that describe a request.
 type asked struct {
 	subject, kind, person, owner, provider string
-	groups, scopes                         []string
+	groups, scopes, claims                 []string
 	action, on, ticket, client, channel    string
 	limit, rows, points                    int64
 	vectors, cursor                        bool
@@ -134,6 +135,7 @@ func (a *asked) flags(c *cobra.Command) {
 	f.StringVar(&a.provider, "provider", "", "identity provider")
 	f.StringSliceVar(&a.groups, "groups", nil, "groups of the subject")
 	f.StringSliceVar(&a.scopes, "scopes", nil, "scopes of the credential")
+	f.StringArrayVar(&a.claims, "claim", nil, "claim of the credential, NAME=VALUE; again for more, and again with the same name for a list")
 	f.StringVar(&a.action, "action", "", "action, such as search")
 	f.StringVar(&a.on, "on", "", "resource, such as products/public/items")
 	f.StringVar(&a.ticket, "ticket", "", "change ticket attached to the request")
@@ -155,6 +157,23 @@ func (a *asked) request(env *Env) (*access.Subject, access.Access, access.Contex
 	}
 	if s.Kind != access.Person && s.Kind != access.Workload {
 		return nil, access.Access{}, access.Context{}, fmt.Errorf("--kind: %q is not one of person, workload", a.kind)
+	}
+	for _, claim := range a.claims {
+		name, value, ok := strings.Cut(claim, "=")
+		if !ok || name == "" {
+			return nil, access.Access{}, access.Context{}, fmt.Errorf("--claim: %q is not NAME=VALUE", claim)
+		}
+		if s.Claims == nil {
+			s.Claims = map[string]any{}
+		}
+		switch had := s.Claims[name].(type) {
+		case nil:
+			s.Claims[name] = value
+		case string:
+			s.Claims[name] = []any{had, value}
+		case []any:
+			s.Claims[name] = append(had, value)
+		}
 	}
 	action := access.Action(a.action)
 	if !action.Known() {

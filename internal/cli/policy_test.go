@@ -100,6 +100,24 @@ func TestPolicyExplainSaysWhyEachStatementDidNotMatch(t *testing.T) {
 			t.Errorf("explain does not say %q:\n%s", want, out)
 		}
 	}
+	mine := filepath.Join(t.TempDir(), "policy.yaml")
+	text := "allow:\n  - {name: all, who: anyone, can: [search], on: [\"**\"]}\nprotect:\n  - {name: own, filter: {field: tenant, values: subject.claims.tenant}}\n"
+	if err := os.WriteFile(mine, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	about := []string{"explain", mine, "--subject", "corp:ana", "--action", "search", "--on", "a/b/c", "--json"}
+	for want, claims := range map[string][]string{
+		"whose tenant is not acme (rule own)":         {"--claim", "tenant=acme"},
+		"whose tenant is not acme or beta (rule own)": {"--claim", "tenant=acme", "--claim", "tenant=beta"},
+		"there is no such value: no such key: tenant": nil,
+	} {
+		if out, _, err := runPolicy(t, append(about, claims...)...); err != nil || !strings.Contains(out, want) {
+			t.Errorf("explain %v: %v\n%s", claims, err, out)
+		}
+	}
+	if _, _, err := runPolicy(t, append(about, "--claim", "tenant")...); err == nil {
+		t.Error("a claim without a value is taken")
+	}
 	out, _, err = runPolicy(t, append(args, "--json")...)
 	if err != nil {
 		t.Fatal(err)

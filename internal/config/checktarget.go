@@ -21,6 +21,8 @@ func checkTarget(c *Config, t *Target, path string, r *report) {
 	} else if t.Credential.Header == "basic" && t.Credential.User == "" {
 		r.at(path+".credential.user", "is missing, and header: basic shows it")
 	}
+	checkIndex(t, path, r)
+	checkAPI(t, path, r)
 	if t.Reads == "" {
 		t.Reads = c.Audit.Reads
 	}
@@ -38,6 +40,20 @@ func checkTarget(c *Config, t *Target, path string, r *report) {
 		checkGRPCAddress(t, path, r)
 	}
 }
+
+func checkIndex(t *Target, path string, r *report) {
+	switch {
+	case t.Engine != EnginePinecone && t.Index != "":
+		r.at(path+".index", "has no use: only %s has indexes with hosts of their own", EnginePinecone)
+	case t.Index != "" && strings.Trim(t.Index, indexLetters) != "":
+		r.at(path+".index", "%s is not the name of an index", r.shown(path+".index", t.Index))
+	case t.Index == "" && t.Host != "":
+		r.at(path+".host", "has no use without index")
+	}
+}
+
+// indexLetters are what the name of an index is made of.
+const indexLetters = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 func checkGRPCAddress(t *Target, path string, r *report) {
 	at := path + ".grpc_address"

@@ -12,17 +12,24 @@ type Target struct {
 	// Name by which clients and policies know the database.
 	Name string `yaml:"name" required:"true" restart:"true"`
 	// Engine that runs there.
-	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma" restart:"true"`
+	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma|generic|pinecone" restart:"true"`
 	// Address of the database: host:port, or /directory:port for a Unix socket of PostgreSQL.
 	Address string `yaml:"address" required:"true" restart:"true"`
 	// GRPCAddress is where the database speaks gRPC, host:port, when that is not at address.
 	GRPCAddress string `yaml:"grpc_address" restart:"true"`
 	// Database is the name of the database there, for postgres; the target's name when left out.
 	Database string `yaml:"database" restart:"true"`
+	// Index is the name of the index whose host the address is, for pinecone; without it the address is the control plane's.
+	Index string `yaml:"index" restart:"true"`
+	// Host is what the control plane's answers name as the host of that index, so that its clients come to the gateway:
+	// where a listener that reaches this target answers, as clients see it.
+	Host string `yaml:"host" restart:"true"`
 	// TLS of the hop from the gateway to the database.
 	TLS ClientTLS `yaml:"tls" restart:"true"`
 	// Credential that the gateway shows to the database.
 	Credential Credential `yaml:"credential"`
+	// API describes the interface, for generic.
+	API *API `yaml:"api" restart:"true"`
 	// Reads says when a read may run: before-forward makes its audit record durable first, before-release runs it
 	// meanwhile and releases no byte of the answer earlier. Writes always wait. audit.reads when left out.
 	Reads string `yaml:"reads" enum:"before-forward|before-release" restart:"true"`
@@ -43,6 +50,12 @@ type Target struct {
 
 // EnginePostgres is the engine that speaks PostgreSQL's protocol; all others speak HTTP.
 const EnginePostgres = "postgres"
+
+// EnginePinecone is the one whose targets are a control plane and the hosts of indexes.
+const EnginePinecone = "pinecone"
+
+// EngineGeneric is the engine whose interface the configuration describes.
+const EngineGeneric = "generic"
 
 // grpcEngines speak gRPC besides HTTP.
 var grpcEngines = []string{"milvus", "pinecone", "qdrant", "weaviate"}

@@ -99,13 +99,18 @@ type client struct {
 	replyErr   error
 	refusal    *access.Refusal
 	notice     access.Notice
+	obliged    access.Obligations // those of the last call
 }
 
-func (c *client) Operation() *access.Operation     { return &c.op }
-func (c *client) Wire() []byte                     { return []byte(c.op.Text) }
-func (c *client) Waiting(n access.Notice) error    { c.notice = n; c.w.note("waiting"); return nil }
-func (c *client) Oblige(*access.Obligations) error { c.w.note("oblige"); return c.obligeErr }
-func (c *client) Refuse(r *access.Refusal) error   { c.refusal = r; c.w.note("refuse"); return nil }
+func (c *client) Operation() *access.Operation  { return &c.op }
+func (c *client) Wire() []byte                  { return []byte(c.op.Text) }
+func (c *client) Waiting(n access.Notice) error { c.notice = n; c.w.note("waiting"); return nil }
+func (c *client) Oblige(o *access.Obligations) error {
+	c.obliged = *o
+	c.w.note("oblige")
+	return c.obligeErr
+}
+func (c *client) Refuse(r *access.Refusal) error { c.refusal = r; c.w.note("refuse"); return nil }
 func (c *client) Forward(_ context.Context, _ vault.Credential, _ Tape) error {
 	c.w.note("forward")
 	return c.forwardErr
@@ -268,6 +273,28 @@ func TestHeldRequestRunsOnceReleased(t *testing.T) {
 	_ = s.Serve(t.Context(), x)
 	if x.refusal == nil || x.refusal.Code != access.CodeNotReleased {
 		t.Errorf("second run with one approval: refusal = %v, want %s", x.refusal, access.CodeNotReleased)
+	}
+}
+
+func TestAReleasedRequestIsObligedAsTheSecondDecisionSays(t *testing.T) {
+	w := &world{decided: make(chan access.State, 1)}
+	w.decide = func(op *access.Operation, c access.Context) access.Decision {
+		d := heldUntilGranted(op, c)
+		value := "before"
+		if c.Grant != nil {
+			value = "after"
+		}
+		d.Obligations = access.Obligations{Filters: []access.FilterRule{{Pattern: "**", Field: "tenant", Values: []string{value}}}}
+		return d
+	}
+	_, s := open(t, w, Target{Name: "products"})
+	c := read(w)
+	w.decided <- access.StateApproved
+	if err := s.Serve(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.obliged.Filters) != 1 || c.obliged.Filters[0].Values[0] != "after" || c.refusal != nil {
+		t.Errorf("obliged by %+v, refused %v", c.obliged.Filters, c.refusal)
 	}
 }
 

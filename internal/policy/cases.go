@@ -47,6 +47,7 @@ type expectation struct {
 	rows     *int64
 	topK     *int64
 	record   *access.Level
+	filters  map[string][]string // field -> the values that it may have
 }
 
 // Result is how a case came out.
@@ -92,7 +93,7 @@ var (
 		{name: "method", shape: shapeFreeText},
 		{name: "scopes", shape: shapeTexts},
 		{name: "actor", shape: shapeFreeText},
-		{name: "claims", shape: &shape{kind: shapeTable, item: shapeFreeText}},
+		{name: "claims", shape: &shape{kind: shapeTable, item: &shape{kind: shapeEither, text: shapeFreeText, item: shapeTexts}}},
 	}}
 	shapeWith = &shape{kind: shapeObject, fields: []field{
 		{name: "limit", shape: shapeCount},
@@ -144,6 +145,7 @@ var (
 			{name: "rows", shape: shapeCount},
 			{name: "top_k", shape: shapeCount},
 			{name: "record", shape: shapeFreeText},
+			{name: "filters", shape: &shape{kind: shapeTable, item: shapeTexts}},
 		}}},
 	}}
 	shapeSuite = &shape{kind: shapeObject, fields: []field{
@@ -226,10 +228,22 @@ func subjectOf(v *value) *access.Subject {
 	if c := v.get("claims"); c != nil {
 		s.Claims = map[string]any{}
 		for i := range c.keys {
-			s.Claims[c.keys[i].name] = c.keys[i].value.str()
+			s.Claims[c.keys[i].name] = claimOf(c.keys[i].value)
 		}
 	}
 	return s
+}
+
+// claimOf is a claim as a token would carry it.
+func claimOf(v *value) any {
+	if v.form != formList {
+		return v.str()
+	}
+	list := []any{}
+	for _, item := range v.strs() {
+		list = append(list, item)
+	}
+	return list
 }
 
 func (r *suiteReader) subject(path string, v *value) *access.Subject {
@@ -331,6 +345,12 @@ func (r *suiteReader) expectation(path string, v *value) expectation {
 	if l := v.get("record"); l != nil {
 		level := access.Level(l.str())
 		e.record = &level
+	}
+	if m := v.get("filters"); m != nil {
+		e.filters = map[string][]string{}
+		for i := range m.keys {
+			e.filters[m.keys[i].name] = m.keys[i].value.strs()
+		}
 	}
 	if m := v.get("masks"); m != nil {
 		e.masks = map[string]access.Mask{}

@@ -135,7 +135,8 @@ type condition struct {
 	asksAccess bool
 }
 
-func (c *conditions) compile(text string) (*condition, error) {
+// environment is what expressions are compiled in.
+func (c *conditions) environment() (*cel.Env, error) {
 	if c.env == nil {
 		env, err := newConditionEnv()
 		if err != nil {
@@ -143,14 +144,22 @@ func (c *conditions) compile(text string) (*condition, error) {
 		}
 		c.env = env
 	}
-	checked, issues := c.env.Compile(text)
+	return c.env, nil
+}
+
+func (c *conditions) compile(text string) (*condition, error) {
+	env, err := c.environment()
+	if err != nil {
+		return nil, err
+	}
+	checked, issues := env.Compile(text)
 	if err := issues.Err(); err != nil {
 		return nil, celFault(issues)
 	}
 	if !checked.OutputType().IsExactType(cel.BoolType) {
 		return nil, fmt.Errorf("gives a value (%s), not true or false; compare it with something", checked.OutputType())
 	}
-	prog, err := c.env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(conditionCost))
+	prog, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(conditionCost))
 	if err != nil {
 		return nil, fmt.Errorf("cannot be prepared: %w", err)
 	}

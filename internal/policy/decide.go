@@ -62,7 +62,8 @@ func (v *view) decide(op *access.Operation, about access.Context) access.Decisio
 	var terms *access.HoldTerms
 	var holdWhy, holdPosition string
 	var holdAt question
-	var holding []*rule // conditional protects that hold for any access
+	var holding []*rule   // conditional protects that hold for any access
+	var filtering []*rule // protects whose filter concerns any access
 	for i := range accesses {
 		a := &accesses[i]
 		q := question{known(a.Action), a.Resource}
@@ -95,8 +96,17 @@ func (v *view) decide(op *access.Operation, about access.Context) access.Decisio
 			d.Reason = verdict.reason
 		}
 		holding = v.oblige(&d.Obligations, j, q, f, holding)
+		filtering = filtersOf(j, q, holding, filtering)
+	}
+	if r := v.policy.uncovered(accesses); r != nil {
+		return v.policy.deny(uncovers(v.subject, accesses, r))
 	}
 	d.Obligations.Protection = v.guard(accesses[0].Resource.Target, holding)
+	if len(filtering) > 0 {
+		if no := v.narrow(&d.Obligations, filtering, &facts{subject: v.subject, access: &access.Access{}, context: &about}); no != nil {
+			return v.policy.deny(*no)
+		}
+	}
 	if terms == nil {
 		return d
 	}
@@ -135,6 +145,21 @@ func (v *view) oblige(o *access.Obligations, j *judgement, q question, f *facts,
 		}
 	}
 	return holding
+}
+
+// filtersOf adds the statements whose filters concern a question.
+func filtersOf(j *judgement, q question, holding, filtering []*rule) []*rule {
+	for _, r := range j.filters {
+		if !contains(filtering, r) {
+			filtering = append(filtering, r)
+		}
+	}
+	for _, r := range j.protects {
+		if contains(holding, r) && r.concerns(q) && !contains(filtering, r) {
+			filtering = append(filtering, r)
+		}
+	}
+	return filtering
 }
 
 // verdict is what is said about one access.
@@ -226,7 +251,7 @@ func (v *view) finish(q question, j *judgement) access.Decision {
 			return undecided
 		}
 	}
-	if len(j.protects) > 0 {
+	if len(j.protects) > 0 || len(j.filters) > 0 {
 		return undecided
 	}
 	if q.action != access.Connect && len(j.denies) == 0 && j.conflict == nil && len(j.allows) > 0 {

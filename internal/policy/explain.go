@@ -34,7 +34,7 @@ func (p *Policy) Explain(s *access.Subject, a access.Access, about access.Contex
 	op := &access.Operation{Accesses: []access.Access{a}}
 	v := newView(p, s)
 	d := v.answer(op, about)
-	x := Explanation{Masks: maskWords(d.Obligations.Protection), Action: a.Action, Resource: a.Resource.String(), Effect: d.Effect, Reason: d.Reason, Hold: d.Hold, Policy: p.digest}
+	x := Explanation{Masks: append(maskWords(d.Obligations.Protection), filterWords(d.Obligations.Filters)...), Action: a.Action, Resource: a.Resource.String(), Effect: d.Effect, Reason: d.Reason, Hold: d.Hold, Policy: p.digest}
 	q := question{known(a.Action), a.Resource}
 	f := &facts{subject: s, access: &a, context: &about}
 	used := false
@@ -139,6 +139,9 @@ func explainProtect(r *rule, q question, f *facts) Step {
 			if p.record != "" {
 				does = append(does, "record "+string(p.record))
 			}
+		}
+		if r.concerns(q) {
+			does = append(does, fmt.Sprintf("only points whose %s is one of %s", p.filter.field, p.filter.source()))
 		}
 		if len(does) == 0 {
 			st.Why = fmt.Sprintf("%s is not on %s", q.resource, showPatterns(r.on))

@@ -15,7 +15,7 @@ func FuzzParse(f *testing.F) {
 	if text, err := os.ReadFile("../../examples/policy/quickstart.yaml"); err == nil {
 		f.Add(text)
 	}
-	for _, text := range []string{readers, held, separated, "allow: []", "[[[[", "a: &a [*a]", "? : -", "allow:\n- - - -", "\xff", "%YAML 1.2\n---\n", "a: |\n b", "a: 'b\n\nc'", "{a: b", "- ? a\n  : b"} {
+	for _, text := range []string{readers, held, separated, tenants, "allow: []", "[[[[", "a: &a [*a]", "? : -", "allow:\n- - - -", "\xff", "%YAML 1.2\n---\n", "a: |\n b", "a: 'b\n\nc'", "{a: b", "- ? a\n  : b"} {
 		f.Add([]byte(text))
 	}
 	ana := person("ana", "R", "Vector-Read")

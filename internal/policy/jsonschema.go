@@ -44,6 +44,8 @@ func (s *shape) schema() map[string]any {
 		m["type"], m["pattern"] = "string", `^([0-9]+d|([0-9.]+(h|m|s|ms))+)$`
 	case shapeBool:
 		m["type"] = "boolean"
+	case shapeEither:
+		m["oneOf"] = []any{s.text.schema(), s.item.schema()}
 	case shapeList:
 		m["type"], m["items"], m["maxItems"] = "array", s.item.schema(), s.max
 		if s.min > 0 {

@@ -18,6 +18,15 @@ var (
 	fieldPattern = regexp.MustCompile(`^([^\s/]+/){0,2}[^\s/.]+\.[^\s/]+$`)
 )
 
+// filterField is what a field of a filter looks like: nothing in it can mean anything else to an engine.
+var filterField = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,127}$`)
+
+// How many values a filter has, and how long one may be in bytes.
+const (
+	maxFilterValues = 100
+	maxFilterValue  = 256
+)
+
 const (
 	oneDay  = 24 * 60 * 60
 	maxList = 1000
@@ -84,7 +93,15 @@ var (
 		{name: "top_k", shape: &shape{kind: shapeNumber, min: 1, max: math.MaxInt32, doc: "The k of a search."}},
 		{name: "rows", shape: &shape{kind: shapeNumber, min: 1, max: math.MaxInt64, doc: "The rows of an answer."}},
 	}}
-	shapeProtect = &shape{kind: shapeObject, doc: "Hides fields and vectors, caps answers, says what is recorded; every one that matches applies.", fields: []field{
+	shapeFilter = &shape{kind: shapeObject, doc: "Which points of the collections named by on may be reached at all: those whose field has one of the values.", fields: []field{
+		{name: "field", required: true, shape: &shape{kind: shapeText, max: 128, match: filterField, says: "is not the name of a field; write letters, digits, and ._-", doc: "The field of a point that is compared."}},
+		{name: "values", required: true, shape: &shape{
+			kind: shapeEither, doc: "A CEL expression over subject and context that gives a text or a list of texts, or a list of texts as they are.",
+			text: &shape{kind: shapeText, max: 4096, doc: "A CEL expression: subject.claims.tenant."},
+			item: &shape{kind: shapeList, item: &shape{kind: shapeText, max: maxFilterValue}, min: 1, max: maxFilterValues, doc: "Texts."},
+		}},
+	}}
+	shapeProtect = &shape{kind: shapeObject, doc: "Hides fields and vectors, narrows what may be reached, caps answers, says what is recorded; every one that matches applies.", fields: []field{
 		{name: "name", shape: shapeName, required: true},
 		{name: "who", shape: shapeWho},
 		{name: "except", shape: shapeExcept},
@@ -97,6 +114,7 @@ var (
 		{name: "derived", shape: enumShape("What becomes of a value computed from a hidden field; deny when absent.", "deny", "null")},
 		{name: "distance", shape: enumShape("What becomes of a distance from a hidden vector; round when absent.", "deny", "round", "allow")},
 		{name: "limit", shape: shapeLimit},
+		{name: "filter", shape: shapeFilter},
 		{name: "record", shape: enumShape("How much of the conversation is recorded, at least.", string(access.LevelFull), string(access.LevelRequests), string(access.LevelEnvelope))},
 		{name: "budget", shape: &shape{kind: shapeObject, doc: "How much of a collection may be seen over time. Not available in this version.", fields: []field{
 			{name: "distinct", shape: &shape{kind: shapeText, max: 16, match: regexp.MustCompile(`^[0-9]{1,12}%?$`), says: "is not an amount; write 10% or 5000"}, required: true},

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
 )
@@ -29,6 +31,9 @@ func (b *builder) protect(i int, v *value) {
 			b.faults.add(l.line, path+".limit", "says nothing; write top_k or rows")
 		}
 	}
+	if f := v.get("filter"); f != nil && f.form == formMap {
+		p.filter = b.filter(path+".filter", f)
+	}
 	if x := v.get("budget"); x != nil {
 		b.faults.add(x.line, path+".budget", "budgets are not available in this version; nothing would be counted, so remove it")
 	}
@@ -43,12 +48,38 @@ func (b *builder) protect(i int, v *value) {
 	b.protects = append(b.protects, r)
 }
 
+// filter reads what a filter compares with what.
+func (b *builder) filter(path string, v *value) *filter {
+	f := &filter{field: v.get("field").str()}
+	values := v.get("values")
+	switch {
+	case values == nil:
+	case values.form == formList:
+		for _, item := range values.items {
+			text := item.str()
+			if strings.ContainsAny(text, "\n\t") {
+				b.faults.add(item.line, path+".values", "holds a control character")
+			}
+			if !slices.Contains(f.literal, text) {
+				f.literal = append(f.literal, text)
+			}
+		}
+	case values.str() != "":
+		prog, err := b.conditions.compileValues(values.str())
+		if err != nil {
+			b.faults.add(values.line, path+".values", "%v", err)
+		}
+		f.text, f.prog = values.str(), prog
+	}
+	return f
+}
+
 func (b *builder) protectMakesSense(path string, v *value, p *protection) {
 	hides := v.has("fields") || p.vectors == "withhold"
 	switch {
-	case !hides && p.vectors == "" && !v.has("limit") && !v.has("record") && !v.has("budget"):
-		b.faults.add(v.line, path, "protects nothing; write fields, vectors, limit or record")
-	case p.gives() && (v.has("fields") || v.has("limit") || v.has("record")):
+	case !hides && p.vectors == "" && !v.has("limit") && !v.has("filter") && !v.has("record") && !v.has("budget"):
+		b.faults.add(v.line, path, "protects nothing; write fields, vectors, limit, filter or record")
+	case p.gives() && (v.has("fields") || v.has("limit") || v.has("filter") || v.has("record")):
 		b.faults.add(v.get("vectors").line, path+".vectors", "allow gives something, the rest of the statement hides something; write two statements")
 	}
 	if !hides {
@@ -58,7 +89,7 @@ func (b *builder) protectMakesSense(path string, v *value, p *protection) {
 			}
 		}
 	}
-	if on := v.get("on"); on != nil && p.vectors == "" && !v.has("limit") && !v.has("record") {
+	if on := v.get("on"); on != nil && p.vectors == "" && !v.has("limit") && !v.has("filter") && !v.has("record") {
 		b.faults.add(on.line, path+".on", "has no effect on fields, whose patterns say where they are; remove it")
 	}
 	if p.vectors == "withhold" && (p.mask == access.MaskPartial || p.mask == access.MaskHash) {

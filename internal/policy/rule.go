@@ -103,6 +103,7 @@ type protection struct {
 	rows    int64
 	topK    int64
 	record  access.Level
+	filter  *filter
 }
 
 // gives reports whether the statement hands something out rather than hiding it.

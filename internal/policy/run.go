@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -47,6 +48,9 @@ func (c *Case) run(p *Policy) Result {
 			got = "withhold"
 		}
 		r.compare("vectors", e.vectors, got)
+	}
+	if e.filters != nil {
+		r.compare("filters", showFilters(e.filters), showFilters(filtersOn(&d, c.Operation.First().Resource)))
 	}
 	if e.persons != 0 || e.groups != nil {
 		terms := d.Hold
@@ -140,6 +144,7 @@ func (s *Suite) Diff(old, new *Policy) []Change {
 		add("rule", ch.Old.Reason.Rule, ch.New.Reason.Rule)
 		add("hold", showTerms(ch.Old.Hold), showTerms(ch.New.Hold))
 		add("protection", showProtection(ch.Old.Obligations.Protection), showProtection(ch.New.Obligations.Protection))
+		add("filters", strings.Join(filterWords(ch.Old.Obligations.Filters), ", "), strings.Join(filterWords(ch.New.Obligations.Filters), ", "))
 		add("rows", fmt.Sprint(ch.Old.Obligations.Rows), fmt.Sprint(ch.New.Obligations.Rows))
 		add("top_k", fmt.Sprint(ch.Old.Obligations.TopK), fmt.Sprint(ch.New.Obligations.TopK))
 		add("record", string(ch.Old.Obligations.Record), string(ch.New.Obligations.Record))
@@ -162,6 +167,28 @@ func showTerms(t *access.HoldTerms) string {
 		return ""
 	}
 	return fmt.Sprintf("%s within %s", persons(t.Persons, t.Groups), showDuration(t.Within))
+}
+
+// filtersOn are the values that each field of a resource's points may have; a field that several filters are about may
+// have what all of them let it.
+func filtersOn(d *access.Decision, at access.Resource) map[string][]string {
+	fields := map[string][]string{}
+	for _, f := range d.Obligations.FiltersOn(at) {
+		values, again := fields[f.Field]
+		if !again {
+			values = f.Values
+		}
+		fields[f.Field] = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return !containsText(f.Values, v) })
+	}
+	return fields
+}
+
+func showFilters(fields map[string][]string) string {
+	var words []string
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
+		words = append(words, field+": "+strings.Join(slices.Sorted(slices.Values(fields[field])), ", "))
+	}
+	return strings.Join(words, "; ")
 }
 
 func showProtection(p *access.Protection) string { return strings.Join(maskWords(p), ", ") }

@@ -13,7 +13,8 @@ type shape struct {
 	kind   shapeKind
 	doc    string
 	fields []field        // of an object
-	item   *shape         // of a list or a mapping with free keys
+	item   *shape         // of a list or a mapping with free keys; the list of shapeEither
+	text   *shape         // the text of shapeEither
 	enum   []string       // of a text
 	match  *regexp.Regexp // of a text, or of the free keys of a mapping
 	says   string         // what match asks for, in words
@@ -32,6 +33,7 @@ const (
 	shapeObject
 	shapeTable // a mapping with free keys
 	shapeBool
+	shapeEither // a text or a list: text, item
 	shapeAny
 )
 
@@ -48,6 +50,16 @@ func (s *shape) check(faults *faultList, path string, v *value) {
 		return
 	case shapeText:
 		s.checkText(faults, path, v)
+	case shapeEither:
+		if v.form == formList {
+			s.item.check(faults, path, v)
+			return
+		}
+		if v.form == formMap || v.form == formNull {
+			faults.add(v.line, path, "must be a text or a list, not %s", written(v))
+			return
+		}
+		s.text.check(faults, path, v)
 	case shapeNumber:
 		n, err := strconv.ParseInt(v.str(), 10, 64)
 		if v.form != formNumber || err != nil {

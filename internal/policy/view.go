@@ -35,6 +35,7 @@ type judgement struct {
 	denies   []*rule // that match, if their conditions hold
 	allows   []*rule // that match, if their conditions hold; the one that asks least first
 	protects []*rule // conditional ones
+	filters  []*rule // unconditional protects whose filter concerns the question
 	conflict *conflict
 	rows     int64
 	topK     int64
@@ -152,6 +153,9 @@ func (v *view) consider(q question) *judgement {
 			continue
 		}
 		j.protect(r, q)
+		if r.concerns(q) {
+			j.filters = append(j.filters, r)
+		}
 	}
 	j.final = v.finish(q, j)
 	return j

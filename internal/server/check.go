@@ -34,6 +34,11 @@ func Check(c *config.Config) (string, error) {
 		if _, err := clientTLS(t); err != nil {
 			faults = append(faults, fmt.Errorf("targets[%d]: %w", i, err))
 		}
+		if t.Engine == config.EngineGeneric {
+			if _, err := described(t); err != nil {
+				faults = append(faults, fmt.Errorf("targets[%d]: %w", i, err))
+			}
+		}
 		if _, err := t.Credential.Password.Read(); err != nil {
 			faults = append(faults, fmt.Errorf("targets[%d].credential.password: %w", i, err))
 		}

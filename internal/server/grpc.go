@@ -13,10 +13,13 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire/transcript"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+	"github.com/vecgate/vecgate/internal/protocol/pinecone"
 )
 
 // grpcDialects are the engines that speak gRPC, by the name that a target's engine has in the configuration.
-var grpcDialects = map[string]func(now func() time.Time) grpcwire.Dialect{}
+var grpcDialects = map[string]func(now func() time.Time) grpcwire.Dialect{
+	"pinecone": func(func() time.Time) grpcwire.Dialect { return &pinecone.GRPC{} },
+}
 
 // grpc makes the front end of one listener.
 func (s *Server) grpc(l *config.Listener) (frontEnd, error) { return s.calls(l) }
@@ -54,8 +57,10 @@ func (s *Server) calls(l *config.Listener) (*grpcwire.Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
+		speaks := dialect(s.options.Now)
+		s.placed(t, speaks)
 		c.Targets[t.Name] = grpcwire.Target{
-			Gate: s.gateTarget(t), Dialect: dialect(s.options.Now), Address: net.JoinHostPort(host, fmt.Sprint(port)), TLS: upstream, Shows: grpcwire.Scheme(t.Credential.Header),
+			Gate: s.gateTarget(t), Dialect: speaks, Address: net.JoinHostPort(host, fmt.Sprint(port)), TLS: upstream, Shows: grpcwire.Scheme(t.Credential.Header),
 		}
 	}
 	return grpcwire.New(c)

@@ -7,11 +7,13 @@ import (
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/protocol/chroma"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+	"github.com/vecgate/vecgate/internal/protocol/pinecone"
 )
 
 // dialects are the engines that speak HTTP, by the name that a target's engine has in the configuration.
 var dialects = map[string]func(now func() time.Time) httpwire.Dialect{
-	"chroma": func(now func() time.Time) httpwire.Dialect { return chroma.New(now) },
+	"chroma":   func(now func() time.Time) httpwire.Dialect { return chroma.New(now) },
+	"pinecone": func(func() time.Time) httpwire.Dialect { return &pinecone.Dialect{} },
 }
 
 // http makes the front end of one listener.
@@ -41,8 +43,13 @@ func (s *Server) http(l *config.Listener) (frontEnd, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
+		dialect, err := s.dialect(t)
+		if err != nil {
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
+		}
+		s.placed(t, dialect)
 		c.Targets[t.Name] = httpwire.Target{
-			Gate: s.gateTarget(t), Dialect: dialects[t.Engine](s.options.Now), Address: t.Address, TLS: upstream, Shows: httpwire.Scheme(t.Credential.Header),
+			Gate: s.gateTarget(t), Dialect: dialect, Address: t.Address, TLS: upstream, Shows: httpwire.Scheme(t.Credential.Header),
 		}
 	}
 	if !s.speaksGRPC(l) {
@@ -55,6 +62,14 @@ func (s *Server) http(l *config.Listener) (frontEnd, error) {
 	c.GRPC = calls
 	rest, err := httpwire.New(c)
 	return both{rest, calls}, err
+}
+
+// dialect makes the dialect of a target: one that is built in, or one that the configuration describes.
+func (s *Server) dialect(t *config.Target) (httpwire.Dialect, error) {
+	if t.Engine == config.EngineGeneric {
+		return described(t)
+	}
+	return dialects[t.Engine](s.options.Now), nil
 }
 
 // silence ends a session of HTTP requests: no connection says when a client is done.

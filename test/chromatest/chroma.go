@@ -1,3 +1,3 @@
-// Package chromatest drives Chroma's own Python client against a real Chroma server, straight and through the gateway as
+// Package chromatest drives Chroma's own clients for Python and Node against a real Chroma server, straight and through the gateway as
 // the process that users run.
 package chromatest

@@ -117,6 +117,12 @@ func ready(t *testing.T, url string) {
 
 func start(t *testing.T) *stage {
 	t.Helper()
+	return startUnder(t, policyText)
+}
+
+// startUnder is start with another policy.
+func startUnder(t *testing.T, policy string) *stage {
+	t.Helper()
 	f, err := fetch.New(slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +165,7 @@ audit: {dir: audit, self: true}
 store: {sqlite: var/state.db}
 limits: {drain: 1s}
 `, c.api, port[1], port[2], port[3], c.idp.Issuer(world.Corp), port[0])
-	for name, text := range map[string]string{"vecgate.yaml": config, "policy.yaml": policyText} {
+	for name, text := range map[string]string{"vecgate.yaml": config, "policy.yaml": policy} {
 		if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

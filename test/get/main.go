@@ -4,7 +4,8 @@
 //
 //	go run ./test/get postgres   PostgreSQL with pgvector; prints the directory of its programs
 //	go run ./test/get psql-oauth a psql 18 that can sign in by OAuth's device flow; prints its path
-//	go run ./test/get chroma      a Chroma server; prints its path
+//	go run ./test/get chroma      a Chroma server, and its client for Node; prints the server's path
+//	go run ./test/get pinecone   Pinecone's own clients; prints NAME=value lines
 //	go run ./test/get clients    stock clients in Python, Node and Java; prints NAME=value lines
 //	go run ./test/get tools      Chromium, PgBouncer, HAProxy by apt-get, where missing (needs root)
 //	go run ./test/get data       prints the data set of package test/data as a script for psql
@@ -70,8 +71,13 @@ func get(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
+		if _, err := f.ChromaJS(ctx); err != nil {
+			return err
+		}
 		fmt.Println(filepath.Join(filepath.Dir(python), "chroma"))
 		return nil
+	case "pinecone":
+		return pineconeClients(ctx, f)
 	case "clients":
 		return clients(ctx, f)
 	case "tools":
@@ -88,7 +94,25 @@ func get(ctx context.Context, args []string) error {
 		fmt.Println(f.Cache)
 		return nil
 	}
-	return fmt.Errorf("what to get is one of postgres, psql-oauth, chroma, clients, tools, data, cache (not %q)", args)
+	return fmt.Errorf("what to get is one of postgres, psql-oauth, chroma, pinecone, clients, tools, data, cache (not %q)", args)
+}
+
+// pineconeClients prints what a shell can read with eval.
+func pineconeClients(ctx context.Context, f *fetch.Fetcher) error {
+	python, err := f.Pinecone(ctx)
+	if err != nil {
+		return err
+	}
+	overGRPC, err := f.PineconeGRPC(ctx)
+	if err != nil {
+		return err
+	}
+	modules, err := f.PineconeNode(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("PYTHON=%s\nPYTHON_GRPC=%s\nNODE_PATH=%s\n", python, overGRPC, modules)
+	return nil
 }
 
 // clients prints what a shell can read with eval.

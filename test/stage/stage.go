@@ -26,12 +26,13 @@ import (
 	"github.com/vecgate/vecgate/test/world"
 )
 
-// Listener is one that the gateway opens; its port is chosen.
+// Listener is one that the gateway opens.
 type Listener struct {
 	Name     string
 	Protocol string   // http, grpc
 	Targets  []string // all that it can reach when nil
 	More     string   // further keys: "h2c: true"
+	Address  string   // 127.0.0.1 with a port that is chosen, when empty
 }
 
 // Target is a database that is there already.
@@ -116,8 +117,11 @@ func (s *Stage) config(o Options) (string, error) {
 	s.API, s.Ops = "http://"+console, "http://"+ops
 	fmt.Fprintf(&b, "gateway: {name: demo, url: %q, data: var}\nlisteners:\n", s.API)
 	for _, l := range o.Listeners {
-		if s.Address[l.Name], err = address(); err != nil {
-			return "", err
+		s.Address[l.Name] = l.Address
+		if l.Address == "" {
+			if s.Address[l.Name], err = address(); err != nil {
+				return "", err
+			}
 		}
 		fmt.Fprintf(&b, "  - {name: %s, protocol: %s, address: %q", l.Name, l.Protocol, s.Address[l.Name])
 		if l.Targets != nil {

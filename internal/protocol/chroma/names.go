@@ -70,6 +70,9 @@ func uuid(s string) (string, bool) {
 	return s, true
 }
 
+// nobody is the UUID of no collection.
+const nobody = "00000000-0000-0000-0000-000000000000"
+
 // resolve finds out which collection the request is about, and addresses it in the one way that is right.
 func (c *call) resolve() error {
 	id, ok := uuid(c.Params["collection"])
@@ -84,8 +87,7 @@ func (c *call) resolve() error {
 		case err != nil:
 			return err
 		case status == http.StatusNotFound:
-			// There is none: the target will say so in its own words, to who may ask about a collection of that name.
-			found = named{tenant: c.Params["tenant"], database: c.Params["database"], collection: id}
+			found = named{} // in no database
 		case status >= 300:
 			return &access.Refusal{Code: access.CodeUnavailable, Message: "the target does not tell which collection is meant"}
 		default:
@@ -96,7 +98,10 @@ func (c *call) resolve() error {
 		}
 	}
 	if found.tenant != c.Params["tenant"] || found.database != c.Params["database"] {
-		return unclear("its collection is not in that tenant and database")
+		// There is none in this database. The target says so in its own words, of a UUID that no collection has: it would
+		// look in other databases too, and nobody is to find out by their UUIDs what there is elsewhere.
+		found = named{tenant: c.Params["tenant"], database: c.Params["database"], collection: id}
+		c.Params["collection"] = nobody
 	}
 	c.collection = access.Resource{Target: c.Target, Namespace: namespace(found.tenant, found.database), Collection: found.collection}
 	c.out.Path = c.path()

@@ -1,7 +1,9 @@
 package chroma
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -110,7 +112,18 @@ func readWrite(a access.Action) func(*call) error {
 			c.does(access.UpdateVectors, c.collection, at)
 		}
 		c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
-			return &httpwire.Obliged{Mute: !o.Protection.Empty()}, nil
+			on, err := filters(o, c.collection)
+			if err == nil {
+				err = c.carries(n, on, a != access.Update)
+			}
+			if err != nil {
+				return nil, err
+			}
+			obliged := &httpwire.Obliged{Filtered: true, Mute: mute(o, on)}
+			if len(on) > 0 && n > 0 && a != access.Insert { // add leaves alone what is there
+				obliged.Check = c.owned(on)
+			}
+			return obliged, nil
 		}
 		return nil
 	}
@@ -146,9 +159,48 @@ func readDelete(c *call) error {
 		action = access.DeleteByFilter
 	}
 	c.does(action, c.collection, at)
-	resource := c.collection
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
-		return &httpwire.Obliged{Mute: !o.Protection.Empty()}, w.oblige(o.Protection, resource)
+		if err := w.oblige(o.Protection, c.collection); err != nil {
+			return nil, err
+		}
+		on, err := filters(o, c.collection)
+		if err != nil {
+			return nil, err
+		}
+		if len(on) > 0 && action == access.DeleteAll { // with a condition it would delete what it does not delete without
+			return nil, &access.Refusal{
+				Code: access.CodeObligation, Rule: on[0].Rule, Message: "a request to delete that names neither ids nor a condition cannot be narrowed to what rule " + on[0].Rule + " lets you reach",
+				Hint: "name ids, or say which records in where",
+			}
+		}
+		return &httpwire.Obliged{Body: narrowed(c.Body, on), Filtered: true, Mute: mute(o, on)}, nil
+	}
+	return nil
+}
+
+// readCount reads a count. Chroma counts all records or none; those that pass a filter are listed and counted here.
+func readCount(c *call) error {
+	if err := readOf(access.Count)(c); err != nil {
+		return err
+	}
+	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
+		on, err := filters(o, c.collection)
+		if err != nil || len(on) == 0 {
+			return &httpwire.Obliged{Filtered: true}, err
+		}
+		list := httpwire.Path("api", "v2", "tenants", c.Params["tenant"], "databases", c.Params["database"], "collections", c.Params["collection"], "get")
+		return &httpwire.Obliged{
+			Instead:  &httpwire.Instead{Method: http.MethodPost, Path: list},
+			Body:     narrowed(object("include", jsonstream.List()), on),
+			Filtered: true, Mute: true,
+			Rewrite: func(v jsonstream.Value) (jsonstream.Value, error) {
+				ids := v.Get("ids")
+				if ids.Kind() != jsonstream.Array {
+					return v, errors.New("there is no list of ids")
+				}
+				return jsonstream.Int(int64(ids.Len())), nil
+			},
+		}, nil
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package chroma
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -89,6 +90,81 @@ func readNamespace(c *call) error {
 	return c.paging()
 }
 
+// readList reads a list of collections: those that the subject may read or list are shown.
+func readList(c *call) error {
+	if err := readNamespace(c); err != nil {
+		return err
+	}
+	c.out.Oblige = func(*access.Obligations) (*httpwire.Obliged, error) {
+		return &httpwire.Obliged{Rewrite: c.visible}, nil
+	}
+	return nil
+}
+
+// readListCount counts what readList shows.
+func readListCount(c *call) error {
+	if err := readNamespace(c); err != nil {
+		return err
+	}
+	c.out.Oblige = func(*access.Obligations) (*httpwire.Obliged, error) {
+		return &httpwire.Obliged{
+			Instead: &httpwire.Instead{
+				Method: http.MethodGet, Path: httpwire.Path("api", "v2", "tenants", c.Params["tenant"], "databases", c.Params["database"], "collections"),
+			},
+			Rewrite: func(v jsonstream.Value) (jsonstream.Value, error) {
+				v, err := c.visible(v)
+				return jsonstream.Int(int64(v.Len())), err
+			},
+		}, nil
+	}
+	return nil
+}
+
+// visible leaves out of a list of collections those that policy would not let the subject describe.
+func (c *call) visible(v jsonstream.Value) (jsonstream.Value, error) {
+	if v.Kind() != jsonstream.Array {
+		return v, errors.New("there is no list of collections")
+	}
+	var shown []jsonstream.Value
+	for item := range v.Items() {
+		name, ok := item.Get("name").Text()
+		if ok && nameForm.MatchString(name) && c.may(c.named(name), access.SchemaRead, access.SchemaList) {
+			shown = append(shown, item)
+		}
+	}
+	return jsonstream.List(shown...), nil
+}
+
+// may says whether policy would let the subject do one of some things.
+func (c *call) may(r access.Resource, actions ...access.Action) bool {
+	return slices.ContainsFunc(actions, func(a access.Action) bool { return c.May(access.Access{Action: a, Resource: r}) })
+}
+
+// readDatabases reads a list of databases: those that the subject may read are shown.
+func readDatabases(c *call) error {
+	if err := readTenant(c); err != nil {
+		return err
+	}
+	tenant := c.Params["tenant"]
+	c.out.Oblige = func(*access.Obligations) (*httpwire.Obliged, error) {
+		return &httpwire.Obliged{Rewrite: func(v jsonstream.Value) (jsonstream.Value, error) {
+			if v.Kind() != jsonstream.Array {
+				return v, errors.New("there is no list of databases")
+			}
+			var shown []jsonstream.Value
+			for item := range v.Items() {
+				name, ok := item.Get("name").Text()
+				at := access.Resource{Target: c.Target, Namespace: namespace(tenant, name)}
+				if ok && nameForm.MatchString(name) && c.may(at, access.TenantRead, access.SchemaList) {
+					shown = append(shown, item)
+				}
+			}
+			return jsonstream.List(shown...), nil
+		}}, nil
+	}
+	return nil
+}
+
 // paging checks what pages through a list.
 func (c *call) paging() error {
 	for _, name := range []string{"limit", "offset"} {
@@ -155,7 +231,11 @@ func readCreate(c *call) error {
 	if orGet.Kind() != jsonstream.None && !ok {
 		return unclear("its get_or_create is neither true nor false")
 	}
-	if wanted {
+	may := wanted && c.May(access.Access{Action: access.SchemaRead, Resource: c.named(name)})
+	if wanted && !may {
+		c.out.Body = c.Body.With("get_or_create", jsonstream.Flag(false)) // it may be created, and not be read when it is there
+	}
+	if wanted && may {
 		path := httpwire.Path("api", "v2", "tenants", c.Params["tenant"], "databases", c.Params["database"], "collections", name)
 		status, _, err := c.Ask(c.ctx, path)
 		if err != nil {

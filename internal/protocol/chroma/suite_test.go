@@ -39,10 +39,17 @@ func engine(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"id":%q,"name":"customers","tenant":"default_tenant","database":"default_database"}`, customers)
 	case strings.HasSuffix(path, "/by-id/"+foreign):
 		fmt.Fprintf(w, `{"id":%q,"name":"secrets","tenant":"other","database":"vault"}`, foreign)
+	case strings.Contains(path, nobody):
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"error":"NotFoundError","message":"there is none"}`)
 	case strings.HasSuffix(path, "/get"):
 		fmt.Fprintf(w, `{"ids":["1"],"embeddings":[[%q]],"documents":[%q],"uris":null,"metadatas":[{"email":%q,"n":1,"sparse":{"indices":[1],"tokens":[%q]}}],"include":["documents"]}`, c, c, c, c)
 	case strings.HasSuffix(path, "/query"):
 		fmt.Fprintf(w, `{"ids":[["1"]],"embeddings":[[[%q]]],"documents":[[%q]],"metadatas":[[{"email":%q}]],"distances":[[0.12345]]}`, c, c, c)
+	case strings.HasSuffix(path, "/collections"):
+		fmt.Fprintf(w, `[{"id":%q,"name":"customers"},{"id":%q,"name":"secrets"}]`, customers, foreign)
+	case strings.HasSuffix(path, "/databases"):
+		fmt.Fprint(w, `[{"name":"default_database"},{"name":"vault"}]`)
 	case strings.Contains(path, "/collections/"):
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, `{"error":"NotFoundError","message":"there is none"}`)

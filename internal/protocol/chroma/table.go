@@ -53,13 +53,13 @@ var table = []entry{
 	{document(http.MethodPost, tenants, "create_tenant", "", access.TenantCreate), "name", readCreateTenant},
 	{saying(on(http.MethodGet, tenants+"/{tenant}", "get_tenant", access.TenantRead), byName), "", free},
 	{document(http.MethodPatch, tenants+"/{tenant}", "update_tenant", "", access.TenantAlter), "resource_name", readTenant},
-	{asking(on(http.MethodGet, databases, "list_databases", access.TenantRead), "limit", "offset"), "", readTenant},
+	{asking(on(http.MethodGet, databases, "list_databases", access.TenantRead), "limit", "offset"), "", readDatabases},
 	{document(http.MethodPost, databases, "create_database", "", access.TenantCreate), "name", readCreateDatabase},
 	{saying(on(http.MethodGet, databases+"/{database}", "get_database", access.TenantRead), byName), "", free},
 	{on(http.MethodDelete, databases+"/{database}", "delete_database", access.TenantDrop), "", readNamespace},
 
-	{asking(on(http.MethodGet, colls, "list_collections", access.SchemaList), "limit", "offset"), "", readNamespace},
-	{on(http.MethodGet, databases+"/{database}/collections_count", "count_collections", access.SchemaList), "", readNamespace},
+	{asking(on(http.MethodGet, colls, "list_collections", access.SchemaList), "limit", "offset"), "", readList},
+	{on(http.MethodGet, databases+"/{database}/collections_count", "count_collections", access.SchemaList), "", readListCount},
 	{
 		document(http.MethodPost, colls, "create_collection", "schema.read, sent on as get_collection, when get_or_create finds the collection", access.SchemaCreate, access.SchemaRead),
 		"name metadata configuration get_or_create schema", readCreate,
@@ -92,7 +92,7 @@ var table = []entry{
 		document(http.MethodPost, collection+"/search", "collection_search", "refused as unclear: the searches of Chroma Cloud are not understood here", access.Unknown),
 		"searches read_level", refuse("the searches of Chroma Cloud are not understood here"),
 	},
-	{asking(on(http.MethodGet, collection+"/count", "collection_count", access.Count), "read_level"), "", readOf(access.Count)},
+	{asking(on(http.MethodGet, collection+"/count", "collection_count", access.Count), "read_level"), "", readCount},
 
 	{document(http.MethodPost, collection+"/functions/attach", "attach_function", "", access.CodeExec), "*", readOf(access.CodeExec)},
 	{on(http.MethodGet, collection+"/functions/{name}", "get_attached_function", access.SchemaRead), "", readOf(access.SchemaRead)},

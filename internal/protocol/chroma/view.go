@@ -22,6 +22,10 @@ func (v *view) oblige(o *access.Obligations, body jsonstream.Value) (*httpwire.O
 	if err := v.where.oblige(p, v.at); err != nil {
 		return nil, err
 	}
+	on, err := filters(o, v.at)
+	if err != nil {
+		return nil, err
+	}
 	vectors := p.Field(v.at, fieldEmbedding, true)
 	withheld := vectors.Mask != access.MaskNone
 	if v.search && withheld && (vectors.Predicates == "deny" || vectors.Predicates == "equality") {
@@ -40,8 +44,14 @@ func (v *view) oblige(o *access.Obligations, body jsonstream.Value) (*httpwire.O
 		list[i] = jsonstream.String(name)
 	}
 	return &httpwire.Obliged{
-		Body: body.With("include", jsonstream.List(list...)), Mask: v.mask(p, vectors), Rows: o.Rows, Mute: !p.Empty(),
+		Body: narrowed(body, on).With("include", jsonstream.List(list...)), Filtered: true,
+		Mask: v.mask(p, vectors), Rows: o.Rows, Mute: mute(o, on),
 	}, nil
+}
+
+// mute says whether the engine's messages are withheld: they may quote records that may not be seen, or values.
+func mute(o *access.Obligations, on []access.FilterRule) bool {
+	return !o.Protection.Empty() || len(on) > 0
 }
 
 // mask says what happens to every part of the answer.

@@ -36,7 +36,8 @@ type Route struct {
 	// Query are the parameters that may follow the path, each once, with a value that is a plain word. The value of one of
 	// Texts may be any text, and one of Lists may come with any texts as often as it likes.
 	Query, Texts, Lists []string
-	// Headers are what a request may carry on to the engine, each once, by their canonical names. All others are dropped.
+	// Headers are what a request may carry on to the engine, each with one value, by their canonical names. All others are
+	// dropped.
 	Headers []string
 	// Body says that the operation takes a JSON document.
 	Body bool
@@ -59,7 +60,8 @@ type Request struct {
 	Headers map[string]string
 	Body    jsonstream.Value   // the zero Value when there was none
 	Lines   []jsonstream.Value // of a route that takes lines; at least one
-	// Ask lets the gateway itself look something up at the target, with GET, on its own credential.
+	// Ask lets the gateway itself look something up at the target, with GET, on its own credential. The path is escaped; a
+	// query may follow it after a question mark.
 	Ask func(ctx context.Context, path string) (status int, answer jsonstream.Value, err error)
 	// Post is Ask with POST and a document, for what changes nothing.
 	Post func(ctx context.Context, path string, document jsonstream.Value) (status int, answer jsonstream.Value, err error)
@@ -95,6 +97,9 @@ type Obliged struct {
 	Query map[string]string
 	Body  jsonstream.Value
 	Lines []jsonstream.Value
+	// Instead, if not nil, is what is asked of the target in the place of the call's own Method, Path and Query: what has
+	// the same answer, once rewritten, and takes a condition.
+	Instead *Instead
 	// Filtered says that every filter of every access is fulfilled (access.Obligations.Filters). Without it, a call one of
 	// whose accesses is under a filter is refused.
 	Filtered bool
@@ -112,6 +117,12 @@ type Obliged struct {
 	// Mute says that the engine's own error messages are withheld, because they may quote what is hidden; but not 404,
 	// which says that what the request itself names does not exist.
 	Mute bool
+}
+
+// Instead is another operation of the target. Path is already escaped.
+type Instead struct {
+	Method, Path string
+	Query        map[string]string
 }
 
 // Unclear says why a request could not be read.

@@ -144,11 +144,16 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 			return &access.Refusal{Code: access.CodeUnavailable, Message: "the gateway could not find out which points the request would reach", Err: err}
 		}
 	}
-	query := x.call.Query
+	ask := Instead{x.call.Method, x.call.Path, x.call.Query}
 	if x.obliged.Query != nil {
-		query = x.obliged.Query
+		ask.Query = x.obliged.Query
 	}
-	r, err := x.target.request(ctx, x.call.Method, x.call.Path, encode(query, x.call.Lists), body)
+	lists := x.call.Lists
+	if x.obliged.Instead != nil {
+		ask, lists = *x.obliged.Instead, nil
+		body, kind = document(x.obliged.Body, x.obliged.Lines)
+	}
+	r, err := x.target.request(ctx, ask.Method, ask.Path, encode(ask.Query, lists), body)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
@@ -239,7 +244,10 @@ func (x *exchange) rewritten(out *outlet) (int64, error) {
 		return 0, err
 	}
 	if len(text) > maxRewritten {
-		return 0, x.unmaskable(fmt.Errorf("longer than %d bytes", maxRewritten))
+		return 0, &access.Refusal{
+			Code: access.CodeLimit, Message: fmt.Sprintf("the answer is longer than %d MiB, which is more than the gateway looks through", maxRewritten>>20),
+			Hint: "ask for less at once",
+		}
 	}
 	v, err := jsonstream.ReadInPlace(text)
 	if err == nil {

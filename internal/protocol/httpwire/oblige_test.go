@@ -161,10 +161,34 @@ func TestAnAnswerIsRewrittenAsAWholeAndThenMasked(t *testing.T) {
 	if n := len(w.Records(audit.TypeRefusal)); n != 0 {
 		t.Errorf("%d refusals are recorded: asking whether is not doing", n)
 	}
-	for _, answer := range []string{`[{"name":"a","name":"b"}]`, `[`, `["` + strings.Repeat("x", 17<<20) + `"]`} {
+	for answer, code := range map[string]access.Code{
+		`[{"name":"a","name":"b"}]`: access.CodeObligation,
+		`[`:                         access.CodeObligation,
+		`["` + strings.Repeat("x", 17<<20) + `"]`: access.CodeLimit,
+	} {
 		w := world(t, answer, oblige)
-		if a := w.Do(t.Context(), search); a.Header.Get("X-Vecgate-Code") != string(access.CodeObligation) {
+		if a := w.Do(t.Context(), search); a.Header.Get("X-Vecgate-Code") != string(code) {
 			t.Errorf("%.30s: %v", answer, a)
+		}
+	}
+}
+
+func TestAnotherOperationIsAskedInTheCallsPlace(t *testing.T) {
+	other := func(body jsonstream.Value) func(*httpwire.Request, *access.Obligations) (*httpwire.Obliged, error) {
+		return func(*httpwire.Request, *access.Obligations) (*httpwire.Obliged, error) {
+			return &httpwire.Obliged{Body: body, Instead: &httpwire.Instead{Method: "POST", Path: "/list", Query: map[string]string{"a": "b"}}}, nil
+		}
+	}
+	for want, body := range map[string]jsonstream.Value{"": {}, `"x"`: jsonstream.String("x")} {
+		w := world(t, `{}`, other(body))
+		if a := w.Do(t.Context(), search); a.Status != http.StatusOK {
+			t.Errorf("%v", a)
+		}
+		if got := w.All(); len(got) != 1 || got[0].URI != "/list?a=b" || got[0].Body != want {
+			t.Errorf("sent %+v, want body %q", got[0], want)
+		}
+		if !strings.Contains(w.Written(), `POST /search`) {
+			t.Error("what the client asked is not what is recorded")
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,7 +153,7 @@ func carried(h http.Header, route *Route) (map[string]string, error) {
 		switch {
 		case len(values) == 0:
 			continue
-		case len(values) > 1:
+		case slices.ContainsFunc(values, func(v string) bool { return v != values[0] }): // some clients say the same thing twice
 			return nil, &Unclear{"it carries the header " + name + " twice"}
 		case len(values[0]) > 256 || strings.ContainsFunc(values[0], func(c rune) bool { return c < ' ' || c > '~' }):
 			return nil, &Unclear{"its header " + name + " is long, or not printable ASCII"}
@@ -215,8 +216,9 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route) (tex
 
 func isJSON(contentType string) bool { return isType(contentType, "application/json") }
 
+// isLines takes what clients call lines of JSON; some send them as plain text.
 func isLines(contentType string) bool {
-	return isType(contentType, "application/x-ndjson") || isType(contentType, "application/ndjson")
+	return isType(contentType, "application/x-ndjson") || isType(contentType, "application/ndjson") || isType(contentType, "text/plain")
 }
 
 // isType says whether something is of a type, in UTF-8.

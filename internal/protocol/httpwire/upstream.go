@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -108,7 +109,8 @@ func (x *exchange) lookup(ctx context.Context, method, path string, document []b
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}
-	r, err := x.target.request(ctx, method, path, "", document)
+	path, query, _ := strings.Cut(path, "?")
+	r, err := x.target.request(ctx, method, path, query, document)
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}

@@ -22,6 +22,8 @@ const (
 type Node struct {
 	// Treatment hides every value here. An object or array becomes null, and so does what its mask cannot show.
 	Treatment access.Treatment
+	// Instead stands where Treatment hides an object or array, for clients that cannot do with null.
+	Instead Value
 	// Objects hides a value here that is an object, unless Treatment does.
 	Objects access.Treatment
 	// Fields are the members of an object here, by name however it is spelled; Field, which may be nil, is asked for the
@@ -33,6 +35,9 @@ type Node struct {
 	// Rewrite, when not nil, makes another text of a text here that Treatment does not hide; one too long to be kept in
 	// memory becomes null.
 	Rewrite func(string) string
+	// Only, when it is a kind, is what a value here may be, besides null: a document that has something else is not of the
+	// form that it was thought to be, and ends in a Fault.
+	Only Kind
 	// Count counts the values here; see Masker.Counted.
 	Count bool
 }
@@ -298,6 +303,9 @@ func (m *Masker) begin(c byte) error {
 	var treat access.Treatment
 	if n != nil {
 		treat = n.Treatment
+		if n.Only != None && c != 'n' && kindOf(c) != n.Only {
+			return m.fault("not of the form that was expected")
+		}
 		if n.Count {
 			if m.most > 0 && m.counted >= m.most {
 				m.counted++
@@ -316,7 +324,11 @@ func (m *Masker) begin(c byte) error {
 			return m.fault("nested deeper than %d", MaxDepth)
 		}
 		if m.hide == 0 && treat.Mask != access.MaskNone {
-			if !dropped {
+			switch {
+			case dropped:
+			case n.Treatment.Mask != access.MaskNone && n.Instead.raw != nil:
+				m.out = append(m.out, n.Instead.raw...)
+			default:
 				m.out = append(m.out, "null"...)
 			}
 			m.hide = len(m.stack) + 1

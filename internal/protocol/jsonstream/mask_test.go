@@ -361,3 +361,19 @@ func TestAMaskerThatWasResetKnowsNothingOfTheDocumentBefore(t *testing.T) {
 		m.Reset(io.Discard, plan(access.MaskPartial), hider(t))
 	}
 }
+
+func TestSomethingElseMayStandForAList(t *testing.T) {
+	instead, err := Read([]byte("[0]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := &Node{Treatment: access.Treatment{Mask: access.MaskNull}, Instead: instead}
+	root := &Node{Items: &Node{Fields: map[string]*Node{"v": hidden}}}
+	const doc = `[{"v":[1.5,2],"n":1},{"v":[]},{"v":null},{"v":"text"},{"v":{"a":[1]}}]`
+	const want = `[{"v":[0],"n":1},{"v":[0]},{"v":null},{"v":null},{"v":[0]}]`
+	for _, cut := range []func(int) int{whole, bytewise} {
+		if got, err := run(t, root, doc, cut); got != want || err != nil {
+			t.Errorf("%s, %v", got, err)
+		}
+	}
+}

@@ -309,7 +309,12 @@ func (v Value) Kind() Kind {
 	if len(v.raw) == 0 {
 		return None
 	}
-	switch c := v.raw[0]; c {
+	return kindOf(v.raw[0])
+}
+
+// kindOf is the kind of a value that begins with c.
+func kindOf(c byte) Kind {
+	switch c {
 	case '{', '[', '"', 'n':
 		return Kind(c)
 	case 't', 'f':
@@ -478,6 +483,9 @@ func List(items ...Value) Value {
 
 // String is a Text.
 func String(s string) Value { return Value{AppendString(nil, s)} }
+
+// Flag is a Bool.
+func Flag(b bool) Value { return Value{strconv.AppendBool(nil, b)} }
 
 // Int is a Number.
 func Int(n int64) Value { return Value{strconv.AppendInt(nil, n, 10)} }

@@ -46,6 +46,7 @@ func Run(t *testing.T, s *Suite) {
 		"lines of JSON are read strictly, each for itself":                lines,
 		"a document that is too large is refused":                         oversize,
 		"an obligation that cannot be fulfilled refuses":                  unfulfillable,
+		"a filter narrows what is sent on, or refuses":                    filtered,
 		"a hidden value reaches neither the client nor the record":        hidden,
 		"a large answer is hidden at every size":                          large,
 		"an answer that cannot be masked is withheld":                     unmaskable,
@@ -150,7 +151,7 @@ func lines(t *testing.T, s *Suite) {
 		refused(t, w, w.Do(t.Context(), r), r, access.CodeUnclear)
 	}
 	for kind, spelled := range map[string]string{
-		"application/x-ndjson": line + "\n", "application/json": line, "application/ndjson; charset=utf-8": " " + line + "\t\r\n",
+		"application/x-ndjson": line + "\n", "application/json": line, "application/ndjson; charset=utf-8": " " + line + "\t\r\n", "text/plain;charset=UTF-8": line,
 	} {
 		r := s.Lines
 		r.Body, r.Header = spelled, http.Header{"Content-Type": {kind}, "Authorization": {"Bearer " + Token}}
@@ -177,6 +178,37 @@ func unfulfillable(t *testing.T, s *Suite) {
 	w := Start(t, s)
 	w.Oblige(access.Obligations{Protection: s.Protection})
 	refused(t, w, w.Do(t.Context(), s.Unfulfillable), s.Unfulfillable, access.CodeObligation)
+}
+
+// filtered wants a value of the filter to stand in what is sent on for a read. A write, which carries no such value, and
+// what the filter's field cannot be put into a condition of, must not arrive.
+func filtered(t *testing.T, s *Suite) {
+	const value = "tenant-4f1e"
+	filters := []access.FilterRule{{Pattern: "**", Field: "tenant", Values: []string{value}, Rule: "own-tenant"}}
+	w := Start(t, s)
+	w.Oblige(access.Obligations{Filters: filters})
+	a := w.Do(t.Context(), s.Read)
+	if code := a.Header.Get("X-Vecgate-Code"); code != "" && code != string(access.CodeObligation) || code == "" && a.Status != http.StatusOK {
+		t.Errorf("a read: %v", a)
+	} else if code == "" {
+		narrowed := false
+		for _, r := range w.All() { // look-ups of the gateway's own among them
+			narrowed = narrowed || strings.Contains(r.Body+r.URI, value)
+			if r.URI == s.Read.Path && !strings.Contains(r.Body+r.URI, value) {
+				t.Errorf("sent on without the filter: %s %s %s", r.Method, r.URI, r.Body)
+			}
+		}
+		if !narrowed {
+			t.Error("answered, and nothing with the filter was sent on")
+		}
+	}
+	w = Start(t, s)
+	w.Oblige(access.Obligations{Filters: filters})
+	refused(t, w, w.Do(t.Context(), s.Write), s.Write, access.CodeObligation)
+	w.Oblige(access.Obligations{Filters: []access.FilterRule{{Pattern: "elsewhere/**", Field: "tenant", Values: []string{value}, Rule: "own-tenant"}}})
+	if a := w.Do(t.Context(), s.Read); a.Status != http.StatusOK {
+		t.Errorf("a read under a filter on something else: %v", a)
+	}
 }
 
 func hidden(t *testing.T, s *Suite) {

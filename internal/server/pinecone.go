@@ -1,0 +1,34 @@
+package server
+
+import (
+	"net"
+	"strconv"
+
+	"github.com/vecgate/vecgate/internal/config"
+	"github.com/vecgate/vecgate/internal/protocol/pinecone"
+)
+
+// placed tells Pinecone's dialects which index their target is, or which hosts the control plane is to name.
+func (s *Server) placed(t *config.Target, dialect any) {
+	switch d := dialect.(type) {
+	case *pinecone.Dialect:
+		d.Index, d.Hosts = t.Index, s.indexHosts()
+	case *pinecone.GRPC:
+		d.Index = t.Index
+	}
+}
+
+// indexHosts are the gateway's own for the hosts of indexes.
+func (s *Server) indexHosts() map[string]string {
+	hosts := map[string]string{}
+	for i := range s.config.Targets {
+		t := &s.config.Targets[i]
+		if t.Engine != config.EnginePinecone || t.Host == "" {
+			continue
+		}
+		if host, port, err := t.HostPort(); err == nil {
+			hosts[pinecone.Address(net.JoinHostPort(host, strconv.Itoa(int(port))))] = t.Host
+		}
+	}
+	return hosts
+}
