@@ -14,10 +14,12 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire/transcript"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
 	"github.com/vecgate/vecgate/internal/protocol/pinecone"
+	"github.com/vecgate/vecgate/internal/protocol/qdrant"
 )
 
 // grpcDialects are the engines that speak gRPC, by the name that a target's engine has in the configuration.
 var grpcDialects = map[string]func(now func() time.Time) grpcwire.Dialect{
+	"qdrant":   func(now func() time.Time) grpcwire.Dialect { return qdrant.NewGRPC(now) },
 	"pinecone": func(func() time.Time) grpcwire.Dialect { return &pinecone.GRPC{} },
 }
 

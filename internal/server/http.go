@@ -8,11 +8,13 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/chroma"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
 	"github.com/vecgate/vecgate/internal/protocol/pinecone"
+	"github.com/vecgate/vecgate/internal/protocol/qdrant"
 )
 
 // dialects are the engines that speak HTTP, by the name that a target's engine has in the configuration.
 var dialects = map[string]func(now func() time.Time) httpwire.Dialect{
 	"chroma":   func(now func() time.Time) httpwire.Dialect { return chroma.New(now) },
+	"qdrant":   func(now func() time.Time) httpwire.Dialect { return qdrant.NewREST(now) },
 	"pinecone": func(func() time.Time) httpwire.Dialect { return &pinecone.Dialect{} },
 }
 

@@ -105,7 +105,8 @@ type Obliged struct {
 	Filtered bool
 	// Check, if not nil, is called right before the call is sent, when it has been decided, released and written down. It
 	// finds out with Ask or Post what obligations want to be known about stored points; its error, an *access.Refusal or
-	// a fault of the look-up, keeps the call from being sent.
+	// a fault of the look-up, keeps the call from being sent. It may still narrow Body, such as to those of the points
+	// asked for that may be reached.
 	Check func(context.Context) error
 	// Rewrite, if not nil, makes another answer of a successful one that is read as a whole, before the mask; an answer
 	// that is too long for that is withheld. It is for lists of what collections there are, not for points.

@@ -132,10 +132,6 @@ func (x *exchange) Oblige(o *access.Obligations) error {
 
 // Forward implements gate.Exchange.
 func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape) error {
-	body, kind := x.body, x.kind
-	if x.obliged.Body.Raw() != nil || x.obliged.Lines != nil {
-		body, kind = document(x.obliged.Body, x.obliged.Lines)
-	}
 	if x.obliged.Check != nil {
 		if err := x.obliged.Check(ctx); err != nil {
 			if refusal, ok := errors.AsType[*access.Refusal](err); ok {
@@ -143,6 +139,10 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 			}
 			return &access.Refusal{Code: access.CodeUnavailable, Message: "the gateway could not find out which points the request would reach", Err: err}
 		}
+	}
+	body, kind := x.body, x.kind
+	if x.obliged.Body.Raw() != nil || x.obliged.Lines != nil {
+		body, kind = document(x.obliged.Body, x.obliged.Lines)
 	}
 	ask := Instead{x.call.Method, x.call.Path, x.call.Query}
 	if x.obliged.Query != nil {

@@ -58,6 +58,9 @@ next:
 		params := map[string]string{}
 		for j, s := range c.segments {
 			if name, ok := strings.CutPrefix(s, "{"); ok {
+				if path[j] == "" {
+					continue next
+				}
 				params[strings.TrimSuffix(name, "}")] = path[j]
 			} else if s != path[j] {
 				continue next
@@ -75,9 +78,14 @@ func address(uri string) (path []string, query string, err error) {
 	if !strings.HasPrefix(raw, "/") || len(raw) > 4096 {
 		return nil, "", &Unclear{"its path does not begin with a slash, or is too long"}
 	}
-	for _, segment := range strings.Split(raw[1:], "/") {
+	segments := strings.Split(raw[1:], "/")
+	for i, segment := range segments {
 		name, err := url.PathUnescape(segment)
 		switch {
+		case segment == "" && i == len(segments)-1 && i <= 1:
+			// The root of an engine, also of one whose name stands before it: "/" and "/docs/".
+			path = append(path, "")
+			continue
 		case err != nil:
 			return nil, "", &Unclear{"its path is not properly encoded"}
 		case segment == "":

@@ -24,7 +24,7 @@ func taken(uri string) (path []string, query map[string]string, err error) {
 
 func TestPathsThatServersResolveDifferentlyAreRefused(t *testing.T) {
 	for _, uri := range []string{
-		"", "*", "http://other/a", "a", "/", "//a", "/a//b", "/a/", "/a/.", "/a/..", "/./a", "/a/%2e%2e/b", "/a%2fb", "/a%5cb", "/a%00", "/a%", "/a%zz", "/%61", "/a%5Fb", "/a;b", "/a\\b", "/a b", "/a%20b",
+		"", "*", "http://other/a", "a", "//", "//a", "/a//", "/a//b", "/a/b/", "/a/.", "/a/..", "/./a", "/a/%2e%2e/b", "/a%2fb", "/a%5cb", "/a%00", "/a%", "/a%zz", "/%61", "/a%5Fb", "/a;b", "/a\\b", "/a b", "/a%20b",
 		"/ä", "/%c3%a4", "/a#b", "/a?x=1&x=2", "/a?x=1&%78=2", "/a?=1", "/a?x=%00", "/a?x=%zz", "/a?x=1;y=2", "/a?x=%c3%a4", "/" + strings.Repeat("a", 5000),
 	} {
 		if path, query, err := taken(uri); err == nil {
@@ -39,6 +39,26 @@ func TestPathsAreTakenApart(t *testing.T) {
 	path, query, err := taken("/api/v2/a:b?limit=5&offset=")
 	if err != nil || !slices.Equal(path, []string{"api", "v2", "a:b"}) || query["limit"] != "5" || query["offset"] != "" || len(query) != 2 {
 		t.Errorf("%q %q %v", path, query, err)
+	}
+}
+
+func TestTheRootIsAPathAndNoParameterIsEmpty(t *testing.T) {
+	r, err := compile([]Route{{Name: "root", Method: "GET", Path: "/"}, {Name: "one", Method: "GET", Path: "/{x}"}, {Name: "two", Method: "GET", Path: "/a/{x}"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for uri, want := range map[string]string{"/": "root", "/a": "one", "/a/": "", "/b/": "", "/a/b": "two"} {
+		path, _, err := taken(uri)
+		if err != nil || Path(path...) != uri {
+			t.Errorf("%s: %q %v", uri, path, err)
+		}
+		got := ""
+		if route, _ := r.find("GET", path); route != nil {
+			got = route.Name
+		}
+		if got != want {
+			t.Errorf("%s is %q, want %q", uri, got, want)
+		}
 	}
 }
 
