@@ -30,6 +30,8 @@ type follower struct {
 	tree     tree
 	entries  []byte            // the bundle that is not full yet
 	wrote    map[int]int       // by level, the width of the partial tile that was published last
+	loading  bool              // the process before may have published partial tiles too
+	joined   []byte            // where the hashes of a tile are put together
 	unsaved  map[string][]byte // tiles that could not be written
 	unsynced []string          // full tiles that are not known to be on disk
 	signed   uint64
@@ -101,17 +103,26 @@ func (f *follower) run() {
 func (f *follower) add(leaf tlog.Hash, envelope []byte) {
 	f.entries = appendEntry(f.entries, envelope)
 	_ = f.tree.add(leaf, func(level int, index uint64, hashes []tlog.Hash) error {
-		f.publish(level, index, tileWidth, joinHashes(nil, hashes))
+		f.joined = joinHashes(f.joined[:0], hashes)
+		f.full(level, index, f.joined, f.wrote[level])
 		if level == 0 {
-			f.publish(entriesLevel, index, tileWidth, f.entries)
+			f.full(entriesLevel, index, f.entries, f.wrote[level])
 			f.entries = f.entries[:0]
 		}
+		delete(f.wrote, level)
 		return nil
 	})
 }
 
+// full publishes a tile that is full, of which partial has been published before; the partial ones go.
+func (f *follower) full(level int, index uint64, data []byte, partial int) {
+	if f.publish(level, index, tileWidth, data) && (partial > 0 || f.loading) {
+		f.tiles.thin(level, index, true)
+	}
+}
+
 // publish writes a tile. One that cannot be written is kept, and tried again before the next checkpoint.
-func (f *follower) publish(level int, index uint64, width int, data []byte) {
+func (f *follower) publish(level int, index uint64, width int, data []byte) bool {
 	if err := f.tiles.write(level, index, width, data); err != nil {
 		if len(f.unsaved) == 0 {
 			f.l.log.Error("audit log: publish", "error", err)
@@ -119,15 +130,14 @@ func (f *follower) publish(level int, index uint64, width int, data []byte) {
 		if len(f.unsaved) < maxUnsaved { // beyond, the next start makes them again from the records
 			f.unsaved[f.tiles.file(level, index, width)] = append([]byte(nil), data...)
 		}
-		return
+		return false
 	}
 	if width == tileWidth {
 		f.unsynced = append(f.unsynced, f.tiles.file(level, index, width))
-		f.tiles.thin(level, index, true)
-		delete(f.wrote, level)
-		return
+		return true
 	}
 	f.tiles.thin(level, index, false)
+	return true
 }
 
 const maxUnsaved = 4096
@@ -271,6 +281,8 @@ func (f *follower) load(ctx context.Context, l *Log, signer *signer, segments []
 	}
 	// From where the tiles are known to be good; when they turn out not to be, from the first record.
 	f.signed = latest.Size
+	f.loading = true
+	defer func() { f.loading = false }()
 	start := max(first, min(f.readSynced(), latest.Size)&^(tileWidth-1))
 	err = f.grow(ctx, start, e.records, known)
 	if err != nil && start > first && ctx.Err() == nil {

@@ -116,9 +116,28 @@ func cutOff(name string, size int64) error {
 	return f.Sync()
 }
 
-// rest returns what follows the last frame.
+// rest returns what follows the last frame, without the zeros at the end that cannot be part of a frame. A segment that is
+// being filled is mostly zeros: they are not held in memory.
 func (s *scanner) rest() ([]byte, error) {
-	b := make([]byte, s.limit-s.off)
+	chunk := make([]byte, 64<<10)
+	last := int64(-1) // the last byte that is no zero
+	for off := s.off; off < s.limit; {
+		n, err := s.file.ReadAt(chunk[:min(int64(len(chunk)), s.limit-off)], off)
+		if i := len(bytes.TrimRight(chunk[:n], "\x00")); i > 0 {
+			last = off + int64(i) - 1
+		}
+		off += int64(n)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if last < 0 {
+		return nil, nil
+	}
+	b := make([]byte, min(s.limit, last+1+frameHeader+maxPayload)-s.off)
 	n, err := s.file.ReadAt(b, s.off)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err

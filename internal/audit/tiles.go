@@ -24,10 +24,10 @@ func (t tiles) file(level int, index uint64, width int) string {
 // there, and after a crash it is made again.
 func (t tiles) write(level int, index uint64, width int, data []byte) error {
 	name := t.file(level, index, width)
-	err := os.WriteFile(name, data, 0o600)
+	err := put(name, data)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = os.MkdirAll(filepath.Dir(name), 0o700); err == nil {
-			err = os.WriteFile(name, data, 0o600)
+			err = put(name, data)
 		}
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"runtime/pprof"
 	"syscall"
 
@@ -43,7 +44,10 @@ SIGHUP reads the configuration and the policy again, as does a change of the fil
 			defer signal.Stop(hup)
 			return server.Run(cmd.Context(), c, server.Options{
 				Version: Version, Log: newLog(env, c.Log), Now: env.Now, Reload: hup,
-				Ready: func() { notifySystemd(env, "READY=1") },
+				Ready: func() {
+					notifySystemd(env, "READY=1")
+					go debug.FreeOSMemory() // what was needed to start is several times what is needed from now on
+				},
 			})
 		},
 	}

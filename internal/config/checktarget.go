@@ -21,6 +21,7 @@ func checkTarget(c *Config, t *Target, path string, r *report) {
 	} else if t.Credential.Header == "basic" && t.Credential.User == "" {
 		r.at(path+".credential.user", "is missing, and header: basic shows it")
 	}
+	checkSigning(t, path+".credential", r)
 	checkIndex(t, path, r)
 	checkAPI(t, path, r)
 	if t.Reads == "" {
@@ -38,6 +39,24 @@ func checkTarget(c *Config, t *Target, path string, r *report) {
 	checkTargetTLS(t, host, path, r)
 	if t.GRPCAddress != "" {
 		checkGRPCAddress(t, path, r)
+	}
+}
+
+func checkSigning(t *Target, path string, r *report) {
+	switch c := &t.Credential; {
+	case c.Header != "sigv4":
+		if c.Region != "" {
+			r.at(path+".region", "has no use without header: sigv4")
+		}
+	case t.Engine != "opensearch" && t.Engine != "elasticsearch":
+		r.at(path+".header", "sigv4 is for opensearch and elasticsearch")
+	default:
+		if c.User == "" {
+			r.at(path+".user", "is missing, and header: sigv4 signs with that access key")
+		}
+		if c.Region == "" {
+			r.at(path+".region", "is missing, and header: sigv4 signs for one")
+		}
 	}
 }
 

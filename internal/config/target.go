@@ -12,7 +12,7 @@ type Target struct {
 	// Name by which clients and policies know the database.
 	Name string `yaml:"name" required:"true" restart:"true"`
 	// Engine that runs there.
-	Engine string `yaml:"engine" required:"true" enum:"postgres|chroma|qdrant|generic|pinecone" restart:"true"`
+	Engine string `yaml:"engine" required:"true" enum:"postgres|milvus|chroma|qdrant|opensearch|elasticsearch|generic|pinecone" restart:"true"`
 	// Address of the database: host:port, or /directory:port for a Unix socket of PostgreSQL.
 	Address string `yaml:"address" required:"true" restart:"true"`
 	// GRPCAddress is where the database speaks gRPC, host:port, when that is not at address.
@@ -99,7 +99,12 @@ type Credential struct {
 	// Password of that user, or the API key; leave it out for a client certificate, a database that trusts its socket, or
 	// one that asks for none.
 	Password Secret `yaml:"password"`
-	// Header says how the password is shown to a database that speaks HTTP or gRPC: bearer and basic in Authorization,
-	// milvus there as Milvus wants it, the others in the header of that name.
-	Header string `yaml:"header" default:"bearer" enum:"bearer|basic|milvus|api-key|x-chroma-token"`
+	// Header says how the password is shown to a database that speaks HTTP or gRPC: bearer, basic and elastic-api-key in
+	// Authorization, milvus there as Milvus wants it, sigv4 by signing requests to Amazon's services with it (user is the
+	// access key's id), the others in the header of that name.
+	Header string `yaml:"header" default:"bearer" enum:"bearer|basic|milvus|api-key|x-chroma-token|elastic-api-key|sigv4"`
+	// Region of Amazon's where the database is, for sigv4.
+	Region string `yaml:"region"`
+	// Service of Amazon's that the database is, for sigv4: es is OpenSearch Service, aoss is OpenSearch Serverless.
+	Service string `yaml:"service" default:"es" enum:"es|aoss"`
 }

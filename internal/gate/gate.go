@@ -25,7 +25,8 @@ type Decider interface {
 
 // Journal is the audit log.
 type Journal interface {
-	// Append queues a record; it is durable once the commit's Wait returns nil. Records keep the order of the calls.
+	// Append queues a record; it is durable once the commit's Wait returns nil. Records keep the order of the calls, and the
+	// record itself is not kept.
 	Append(*audit.Record) audit.Commit
 	// Body queues a piece of what was said in a request. It keeps no reference to p and may block for back-pressure.
 	Body(request string, d audit.Direction, p []byte) error

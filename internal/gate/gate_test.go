@@ -46,7 +46,8 @@ func (w *world) Append(r *audit.Record) audit.Commit {
 	w.note("append " + string(r.Type))
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.records = append(w.records, r)
+	kept := *r
+	w.records = append(w.records, &kept)
 	return audit.Resolved(uint64(len(w.records)-1), w.journal)
 }
 

@@ -20,7 +20,8 @@ import (
 // Serve may be called from several goroutines at a time. ctx ends when the client goes, or takes back a request that waits.
 func (s *Session) Serve(ctx context.Context, x Exchange) error {
 	w := &walk{Session: s, exchange: x, op: x.Operation()}
-	w.request = s.id + "." + strconv.FormatUint(s.requests.Add(1), 10)
+	name := make([]byte, 0, 48)
+	w.request = string(strconv.AppendUint(append(append(name, s.id...), '.'), s.requests.Add(1), 10))
 	w.began = s.gate.Now()
 	return w.serve(ctx)
 }
@@ -34,6 +35,13 @@ type walk struct {
 	began    time.Time
 	grant    string // the access request that the next record names
 	tape     tape
+	written  audit.Record // where its records are put together, one after the other: the journal keeps none
+}
+
+// envelope is that of the session.
+func (w *walk) envelope(t audit.Type, request string) *audit.Record {
+	w.fill(&w.written, t, request)
+	return &w.written
 }
 
 func (w *walk) serve(ctx context.Context) error {
@@ -54,6 +62,9 @@ func (w *walk) serve(ctx context.Context) error {
 		// What could not be carried out even if it were released is not put before people.
 		if err := x.Oblige(&decision.Obligations); err != nil {
 			return w.refuse(ctx, decision, asRefusal(err, access.CodeObligation))
+		}
+		if slow, ok := x.(Slow); ok {
+			slow.Slow()
 		}
 		var refusal *access.Refusal
 		decision, refusal = w.hold(ctx, about, decision)
@@ -84,7 +95,7 @@ func (w *walk) serve(ctx context.Context) error {
 	commit := g.Journal.Append(intent)
 	overlap := w.target.Reads == BeforeRelease && !writes(op)
 	if !overlap {
-		if err := commit.Wait(ctx); err != nil {
+		if err := w.durable(ctx, commit); err != nil {
 			return w.refuse(ctx, decision, notRecorded(err))
 		}
 	}
@@ -100,7 +111,7 @@ func (w *walk) serve(ctx context.Context) error {
 
 	// 6. Stream the answer, not before its record is durable.
 	if overlap {
-		if err := commit.Wait(ctx); err != nil {
+		if err := w.durable(ctx, commit); err != nil {
 			return w.ended(ctx, access.Outcome{}, fmt.Errorf("answer withheld: %w", notRecorded(err)))
 		}
 	}
@@ -133,7 +144,7 @@ func (w *walk) ended(ctx context.Context, outcome access.Outcome, err error) err
 		return nil
 	}
 	// The client may have seen a part of the answer: how it ended is on disk before the client reads that it did.
-	if werr := commit.Wait(context.WithoutCancel(ctx)); werr != nil {
+	if werr := w.durable(context.WithoutCancel(ctx), commit); werr != nil {
 		w.gate.Log.ErrorContext(ctx, "outcome not recorded", "session", w.id, "request", w.request, "error", werr)
 	}
 	w.gate.Log.ErrorContext(ctx, "exchange ended early", "session", w.id, "request", w.request, "code", code, "error", err, "cause", causeOf(refusal))
@@ -173,7 +184,7 @@ func (w *walk) refuse(ctx context.Context, d access.Decision, refusal *access.Re
 		r.Detail = refusal.Message
 	}
 	commit := w.gate.Journal.Append(r)
-	if err := commit.Wait(context.WithoutCancel(ctx)); err != nil {
+	if err := w.durable(context.WithoutCancel(ctx), commit); err != nil {
 		w.gate.Log.ErrorContext(ctx, "refusal not recorded", "session", w.id, "request", w.request, "error", err)
 	}
 	w.meter(d.Effect, refusal.Code, 0)

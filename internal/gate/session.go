@@ -45,7 +45,14 @@ type OpenOptions struct {
 	Program  string            // what the client calls itself
 	Ticket   string            // change ticket that came with the connection
 	Settings map[string]string // further facts for conditions
+
+	// Durable, if not nil, is how the session waits for a record: for front ends that must not block in Commit.Wait, whose
+	// contract it has.
+	Durable func(context.Context, Commit) error
 }
+
+// Commit is the promise of the journal that a record becomes durable.
+type Commit = audit.Commit
 
 // SessionInfo is what others may know of a session.
 type SessionInfo struct {
@@ -172,6 +179,14 @@ func (s *Session) close(cause error) {
 	}
 }
 
+// durable returns nil once a record is durable.
+func (s *Session) durable(ctx context.Context, c audit.Commit) error {
+	if s.opts.Durable != nil {
+		return s.opts.Durable(ctx, c)
+	}
+	return c.Wait(ctx)
+}
+
 // Lease returns the target's credential, for front ends that connect when the session opens.
 func (s *Session) Lease(ctx context.Context) (vault.Credential, error) { return s.lease(ctx) }
 
@@ -282,9 +297,13 @@ func (s *Session) level(asked access.Level) access.Level {
 
 // envelope is the part of a record that is the same throughout a session.
 func (s *Session) envelope(t audit.Type, request string) *audit.Record {
-	return &audit.Record{
-		Type: t, Session: s.id, Request: request, Subject: s.subject.ID, Target: s.target.Name,
-	}
+	r := &audit.Record{}
+	s.fill(r, t, request)
+	return r
+}
+
+func (s *Session) fill(r *audit.Record, t audit.Type, request string) {
+	*r = audit.Record{Type: t, Session: s.id, Request: request, Subject: s.subject.ID, Target: s.target.Name}
 }
 
 // record is the envelope with who asked what, and what was decided.

@@ -13,6 +13,7 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire/transcript"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+	"github.com/vecgate/vecgate/internal/protocol/milvus"
 	"github.com/vecgate/vecgate/internal/protocol/pinecone"
 	"github.com/vecgate/vecgate/internal/protocol/qdrant"
 )
@@ -21,6 +22,7 @@ import (
 var grpcDialects = map[string]func(now func() time.Time) grpcwire.Dialect{
 	"qdrant":   func(now func() time.Time) grpcwire.Dialect { return qdrant.NewGRPC(now) },
 	"pinecone": func(func() time.Time) grpcwire.Dialect { return &pinecone.GRPC{} },
+	"milvus":   func(now func() time.Time) grpcwire.Dialect { return milvus.New(now) },
 }
 
 // grpc makes the front end of one listener.

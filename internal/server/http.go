@@ -7,15 +7,20 @@ import (
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/protocol/chroma"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+	"github.com/vecgate/vecgate/internal/protocol/milvus"
+	"github.com/vecgate/vecgate/internal/protocol/opensearch"
 	"github.com/vecgate/vecgate/internal/protocol/pinecone"
 	"github.com/vecgate/vecgate/internal/protocol/qdrant"
 )
 
 // dialects are the engines that speak HTTP, by the name that a target's engine has in the configuration.
 var dialects = map[string]func(now func() time.Time) httpwire.Dialect{
-	"chroma":   func(now func() time.Time) httpwire.Dialect { return chroma.New(now) },
-	"qdrant":   func(now func() time.Time) httpwire.Dialect { return qdrant.NewREST(now) },
-	"pinecone": func(func() time.Time) httpwire.Dialect { return &pinecone.Dialect{} },
+	"chroma":        func(now func() time.Time) httpwire.Dialect { return chroma.New(now) },
+	"opensearch":    func(now func() time.Time) httpwire.Dialect { return opensearch.New(now) },
+	"elasticsearch": func(now func() time.Time) httpwire.Dialect { return opensearch.New(now) },
+	"qdrant":        func(now func() time.Time) httpwire.Dialect { return qdrant.NewREST(now) },
+	"pinecone":      func(func() time.Time) httpwire.Dialect { return &pinecone.Dialect{} },
+	"milvus":        func(now func() time.Time) httpwire.Dialect { return milvus.NewREST(now) },
 }
 
 // http makes the front end of one listener.
@@ -52,6 +57,7 @@ func (s *Server) http(l *config.Listener) (frontEnd, error) {
 		s.placed(t, dialect)
 		c.Targets[t.Name] = httpwire.Target{
 			Gate: s.gateTarget(t), Dialect: dialect, Address: t.Address, TLS: upstream, Shows: httpwire.Scheme(t.Credential.Header),
+			Signing: httpwire.Signing{Region: t.Credential.Region, Service: t.Credential.Service},
 		}
 	}
 	if !s.speaksGRPC(l) {

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,8 +13,25 @@ import (
 
 // meter counts what the gate decides, for Prometheus. It implements gate.Meter.
 type meter struct {
+	asked  atomic.Uint64 // times that Served was called
 	served *prometheus.CounterVec
 	took   *prometheus.HistogramVec
+
+	// What was counted before, so that the labels need not be joined, hashed and compared for every request. The gate's
+	// vocabulary bounds how many there are.
+	mu    sync.RWMutex
+	known map[counted]series
+}
+
+type counted struct {
+	target string
+	effect access.Effect
+	code   access.Code
+}
+
+type series struct {
+	served prometheus.Counter
+	took   prometheus.Observer
 }
 
 func newMeter(reg prometheus.Registerer, g *gate.Gate) *meter {
@@ -24,6 +43,7 @@ func newMeter(reg prometheus.Registerer, g *gate.Gate) *meter {
 			Name: "vecgate_request_duration_seconds", Help: "Time from the decision to the last byte of the answer, of requests that were forwarded.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 10),
 		}, []string{"target"}),
+		known: make(map[counted]series),
 	}
 	sessions := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "vecgate_sessions", Help: "Live sessions.",
@@ -34,8 +54,27 @@ func newMeter(reg prometheus.Registerer, g *gate.Gate) *meter {
 
 // Served implements gate.Meter.
 func (m *meter) Served(target string, effect access.Effect, code access.Code, took time.Duration) {
-	m.served.WithLabelValues(target, string(effect), string(code)).Inc()
-	if took > 0 {
-		m.took.WithLabelValues(target).Observe(took.Seconds())
+	m.asked.Add(1)
+	s := m.of(counted{target, effect, code})
+	s.served.Inc()
+	if took > 0 && s.took != nil {
+		s.took.Observe(took.Seconds())
 	}
+}
+
+func (m *meter) of(c counted) series {
+	m.mu.RLock()
+	s, ok := m.known[c]
+	m.mu.RUnlock()
+	if ok {
+		return s
+	}
+	s = series{served: m.served.WithLabelValues(c.target, string(c.effect), string(c.code))}
+	if c.target != "" { // a sign-in that failed is none of a target
+		s.took = m.took.WithLabelValues(c.target)
+	}
+	m.mu.Lock()
+	m.known[c] = s
+	m.mu.Unlock()
+	return s
 }

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/identity"
+	"github.com/vecgate/vecgate/internal/netloop"
 	"github.com/vecgate/vecgate/internal/policy"
 	"github.com/vecgate/vecgate/internal/protocol/postgres"
 	"github.com/vecgate/vecgate/internal/store"
@@ -59,7 +61,9 @@ type Server struct {
 	vault    *vault.Vault
 	gate     *gate.Gate
 	metrics  *prometheus.Registry
+	meter    *meter
 	targets  postgres.Shared // what listeners know of targets that several of them reach
+	loops    *netloop.Set    // nil where the system has none
 	fronts   []front
 	evidence *evidence
 
@@ -162,7 +166,8 @@ func (s *Server) open(ctx context.Context) (err error) {
 		MaxSessions: c.Limits.Sessions, MaxPerSubject: c.Limits.SessionsPerSubject,
 	}
 	s.gate.Admit = s.standing
-	s.gate.Meter = newMeter(s.metrics, s.gate)
+	s.meter = newMeter(s.metrics, s.gate)
+	s.gate.Meter = s.meter
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	start := &audit.Record{Type: audit.TypeStart, Policy: rules.Digest(), Detail: fmt.Sprintf("version %s, configuration %s", s.options.Version, c.Digest)}
@@ -190,6 +195,11 @@ func (s *Server) voteStands(ctx context.Context, v access.Vote, _ *access.Reques
 // listen opens every listener before anything is served, so that a taken port is found at start.
 func (s *Server) listen(ctx context.Context) error {
 	c := s.config
+	if loops, err := netloop.New(max(1, runtime.GOMAXPROCS(0)/2)); err != nil { // the other half parses, writes the log and serves HTTP
+		s.log.Info("PostgreSQL sessions are served without loops, at more cost", "error", err)
+	} else {
+		s.loops = loops
+	}
 	var lc net.ListenConfig
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
@@ -274,6 +284,7 @@ func (s *Server) serve(ctx context.Context) error {
 	loops.Go(func() error { return s.watch(ctx) })
 	loops.Go(func() error { return s.verifyLog(ctx) })
 	loops.Go(func() error { return s.age(ctx) })
+	loops.Go(func() error { return s.tidy(ctx) })
 	loops.Go(func() error {
 		<-ctx.Done()
 		s.log.Info("draining", "sessions", len(s.gate.Sessions()))
@@ -333,6 +344,9 @@ func (s *Server) faults(ctx context.Context) []error {
 func (s *Server) close() {
 	for _, f := range s.fronts {
 		_ = f.listener.Close()
+	}
+	if s.loops != nil {
+		s.loops.Close()
 	}
 	if s.journal != nil {
 		s.journal.Append(&audit.Record{Type: audit.TypeStop})

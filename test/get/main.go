@@ -5,6 +5,8 @@
 //	go run ./test/get postgres   PostgreSQL with pgvector; prints the directory of its programs
 //	go run ./test/get psql-oauth a psql 18 that can sign in by OAuth's device flow; prints its path
 //	go run ./test/get chroma      a Chroma server, and its client for Node; prints the server's path
+//	go run ./test/get opensearch  an OpenSearch server; prints the command that starts it
+//	go run ./test/get milvus      Milvus Lite (python -m milvus_lite.cmdline server) with clients; prints NAME=value lines
 //	go run ./test/get qdrant     Qdrant's clients in Python and JavaScript; prints NAME=value lines
 //	go run ./test/get pinecone   Pinecone's own clients; prints NAME=value lines
 //	go run ./test/get clients    stock clients in Python, Node and Java; prints NAME=value lines
@@ -77,6 +79,24 @@ func get(ctx context.Context, args []string) error {
 		}
 		fmt.Println(filepath.Join(filepath.Dir(python), "chroma"))
 		return nil
+	case "opensearch":
+		server, err := f.OpenSearch(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Println(strings.Join(server.Command("DIRECTORY", 9200, 9300), " "))
+		return nil
+	case "milvus":
+		python, err := f.Milvus(ctx)
+		if err != nil {
+			return err
+		}
+		modules, err := f.MilvusNode(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("PYTHON=%s\nNODE_PATH=%s\n", python, modules)
+		return nil
 	case "qdrant":
 		python, modules, err := f.Qdrant(ctx)
 		if err != nil {
@@ -102,7 +122,7 @@ func get(ctx context.Context, args []string) error {
 		fmt.Println(f.Cache)
 		return nil
 	}
-	return fmt.Errorf("what to get is one of postgres, psql-oauth, chroma, pinecone, qdrant, clients, tools, data, cache (not %q)", args)
+	return fmt.Errorf("what to get is one of postgres, milvus, psql-oauth, chroma, opensearch, pinecone, qdrant, clients, tools, data, cache (not %q)", args)
 }
 
 // pineconeClients prints what a shell can read with eval.

@@ -84,6 +84,9 @@ type Call struct {
 	// concerns one of its accesses the carrier refuses it all the same. It may be called more than once and leaves Message
 	// as it is.
 	Oblige func(*access.Obligations) (*Obliged, error)
+	// Failure, if not nil, says with which code an engine says no inside of an answer, for those that do so with status OK;
+	// "" when it does not. An answer is read for it, and sent on as it came unless it is masked.
+	Failure func(answer proto.Message) string
 	// Done, if not nil, is called after the target carried out the call.
 	Done func()
 }

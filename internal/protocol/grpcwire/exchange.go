@@ -2,6 +2,7 @@ package grpcwire
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -157,6 +158,8 @@ type exchange struct {
 	until  time.Time // the client's deadline; zero when it has none
 	cancel context.CancelFunc
 	broken bool // the answer cannot be completed, and no status can say so
+	// failure is the code with which the engine said no inside of the answer
+	failure string
 }
 
 // Forward implements gate.Exchange.
@@ -210,11 +213,13 @@ func (x *exchange) Reply(ctx context.Context, tape gate.Tape) (access.Outcome, e
 		if end.Code() != codes.OK {
 			outcome.Code = codeName(end.Code())
 			end = x.complaint(end)
+		} else {
+			outcome.Code = x.failure
 		}
 		err = out.end(end)
 	}
 	if err == nil {
-		if end.Code() == codes.OK && x.call.Done != nil {
+		if outcome.Code == "" && x.call.Done != nil {
 			x.call.Done()
 		}
 		return outcome, nil
@@ -254,7 +259,7 @@ func (x *exchange) messages(out *outlet) (*status.Status, error) {
 			return nil, err
 		}
 		o := x.covering()
-		if len(o.masks) == 0 && !compressed {
+		if len(o.masks) == 0 && !compressed && x.call.Failure == nil {
 			err = out.copy(x.answer.from, size)
 		} else {
 			err = x.masked(out, o, compressed, size)
@@ -286,12 +291,18 @@ func (x *exchange) masked(out *outlet, o *cover, compressed bool, size int64) er
 	if err != nil {
 		return err
 	}
-	if len(o.masks) == 0 {
+	if len(o.masks) == 0 && x.call.Failure == nil {
 		return out.message(b)
 	}
 	m, err := decodeAnswer(x.method.Response, b)
 	if err != nil {
 		return unmaskable(err)
+	}
+	if x.call.Failure != nil {
+		x.failure = cmp.Or(x.failure, x.call.Failure(m))
+	}
+	if len(o.masks) == 0 {
+		return out.message(b)
 	}
 	rows, err := o.apply(x.hider, m)
 	if err != nil {

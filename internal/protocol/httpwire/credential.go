@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/vault"
 )
 
 // keyHeaders are where the databases' own clients put a key, besides Authorization.
@@ -19,7 +20,7 @@ func credential(h http.Header) (string, *access.Refusal) {
 		scheme, rest, _ := strings.Cut(v, " ")
 		rest = strings.TrimSpace(rest)
 		switch strings.ToLower(scheme) {
-		case "bearer":
+		case "bearer", "apikey": // ApiKey is what Elasticsearch's clients say
 			found = append(found, rest)
 		case "basic":
 			pair, err := base64.StdEncoding.DecodeString(rest)
@@ -29,7 +30,7 @@ func credential(h http.Header) (string, *access.Refusal) {
 			}
 			found = append(found, password)
 		default:
-			return "", noToken("the Authorization header has a scheme other than Bearer and Basic")
+			return "", noToken("the Authorization header has a scheme other than Bearer, ApiKey and Basic")
 		}
 	}
 	for _, name := range keyHeaders {
@@ -54,9 +55,10 @@ func noToken(why string) *access.Refusal {
 }
 
 // show puts the gateway's credential into a request to the target.
-func (t *target) show(h http.Header, user, secret string) {
+func (t *target) show(r *http.Request, c vault.Credential) error {
+	h, user, secret := r.Header, c.User, c.Secret.Reveal()
 	if secret == "" {
-		return
+		return nil
 	}
 	switch t.Shows {
 	case Basic:
@@ -68,9 +70,14 @@ func (t *target) show(h http.Header, user, secret string) {
 		h.Set("Authorization", "Bearer "+secret)
 	case APIKey:
 		h.Set("Api-Key", secret)
+	case SigV4:
+		return t.Signing.sign(r, user, secret, t.now())
+	case ElasticKey:
+		h.Set("Authorization", "ApiKey "+secret)
 	case ChromaToken:
 		h.Set("X-Chroma-Token", secret)
 	default:
 		h.Set("Authorization", "Bearer "+secret)
 	}
+	return nil
 }

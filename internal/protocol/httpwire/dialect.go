@@ -26,6 +26,23 @@ type Dialect interface {
 	Health() string
 }
 
+// Accented is a Dialect whose clients have ways of their own.
+type Accented interface {
+	Dialect
+	// Accents must not change.
+	Accents() Accents
+}
+
+// Accents are what clients of one engine say or expect besides what all do.
+type Accents struct {
+	// JSON are further media types of a document, Lines of lines of JSON. What is sent on has the usual one.
+	JSON, Lines []string
+	// TypeParams are parameters that such a media type may have, besides its charset.
+	TypeParams []string
+	// AnswerHeaders are headers of an answer that pass, by their canonical names.
+	AnswerHeaders []string
+}
+
 // Route is one operation of an engine.
 type Route struct {
 	// Name of the operation, in the engine's words.
@@ -39,8 +56,9 @@ type Route struct {
 	// Headers are what a request may carry on to the engine, each with one value, by their canonical names. All others are
 	// dropped.
 	Headers []string
-	// Body says that the operation takes a JSON document.
-	Body bool
+	// Body says that the operation takes a JSON document; Optional that it may also come without.
+	Body     bool
+	Optional bool
 	// Lines says that it takes lines of JSON instead, one document on each (NDJSON).
 	Lines bool
 	// Actions are what policy is asked about, for the reference; more than one when it depends on the request.
@@ -60,6 +78,8 @@ type Request struct {
 	Headers map[string]string
 	Body    jsonstream.Value   // the zero Value when there was none
 	Lines   []jsonstream.Value // of a route that takes lines; at least one
+	// Subject is who asks: for what only the one who began it may go on with, such as a cursor.
+	Subject string
 	// Ask lets the gateway itself look something up at the target, with GET, on its own credential. The path is escaped; a
 	// query may follow it after a question mark.
 	Ask func(ctx context.Context, path string) (status int, answer jsonstream.Value, err error)

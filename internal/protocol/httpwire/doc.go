@@ -32,6 +32,8 @@ const (
 	APIKey      Scheme = "api-key"
 	Milvus      Scheme = "milvus" // Authorization: Bearer USER:SECRET, or the secret alone
 	ChromaToken Scheme = "x-chroma-token"
+	SigV4       Scheme = "sigv4"           // signed with an access key, for Amazon's services
+	ElasticKey  Scheme = "elastic-api-key" // Authorization: ApiKey SECRET
 )
 
 // Target is a registered database as its clients reach it here.
@@ -41,6 +43,7 @@ type Target struct {
 	Address string      // host:port
 	TLS     *tls.Config // nil means plain HTTP
 	Shows   Scheme      // Bearer when empty
+	Signing Signing     // of SigV4
 }
 
 // Limits bound what clients can make the gateway hold. Zero values take the defaults.
@@ -83,8 +86,10 @@ type Server struct {
 // target is a Target with what is made of it once.
 type target struct {
 	Target
-	routes *routes
-	client upstream
+	routes  *routes
+	accents Accents
+	now     func() time.Time
+	client  upstream
 }
 
 // New checks the configuration. It connects to nothing.
@@ -120,7 +125,11 @@ func New(c Config) (*Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", name, err)
 		}
-		s.targets[name] = &target{Target: t, routes: table, client: transport(t)}
+		known := &target{Target: t, routes: table, client: transport(t), now: c.Now}
+		if accented, ok := t.Dialect.(Accented); ok {
+			known.accents = accented.Accents()
+		}
+		s.targets[name] = known
 		s.only = s.targets[name]
 	}
 	if len(s.targets) > 1 {

@@ -67,6 +67,11 @@ func (o *outlet) begin(length int) error {
 	if isJSON(o.kind) {
 		h.Set("Content-Type", "application/json")
 	}
+	for _, name := range o.x.target.accents.AnswerHeaders {
+		if v := o.x.resp.Header.Get(name); v != "" {
+			h.Set(name, v)
+		}
+	}
 	if length >= 0 {
 		h.Set("Content-Length", strconv.Itoa(length))
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -92,7 +93,7 @@ func address(uri string) (path []string, query string, err error) {
 			return nil, "", &Unclear{"its path has an empty segment"}
 		case name == "." || name == "..":
 			return nil, "", &Unclear{"its path has a dot segment"}
-		case !simple(name) || !strings.EqualFold(url.PathEscape(name), segment) && !strings.EqualFold(url.QueryEscape(name), segment):
+		case !simple(name) || !usual(segment):
 			return nil, "", &Unclear{"its path has a segment that servers may read differently"}
 		}
 		path = append(path, name)
@@ -143,6 +144,29 @@ func parameters(raw string, route *Route) (query map[string]string, lists map[st
 // printable says whether a text is UTF-8 without control characters.
 func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// usual says whether a segment is escaped as clients do: letters, digits and -._~ as they are, :@!$&'()*+,= in either way
+// (JavaScript's clients escape fewer of them than Python's), everything else escaped.
+func usual(segment string) bool {
+	const unreserved, either = "-._~", ":@!$&'()*+,="
+	plain := func(c byte) bool {
+		return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.IndexByte(unreserved, c) >= 0
+	}
+	for i := 0; i < len(segment); i++ {
+		c := segment[i]
+		switch {
+		case c == '%':
+			code, _ := strconv.ParseUint(segment[i+1:i+3], 16, 8) // it has been decoded once
+			if plain(byte(code)) {
+				return false
+			}
+			i += 2
+		case !plain(c) && strings.IndexByte(either, c) < 0:
+			return false
+		}
+	}
+	return true
 }
 
 // simple says whether a decoded name is printable ASCII without what servers take for structure.

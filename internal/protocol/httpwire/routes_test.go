@@ -63,7 +63,7 @@ func TestTheRootIsAPathAndNoParameterIsEmpty(t *testing.T) {
 }
 
 func TestTheEncodingOfClientsIsTaken(t *testing.T) {
-	for uri, want := range map[string]string{"/a%3Ab": "/a:b", "/a:b": "/a:b", "/a%40b%2B": "/a@b+"} {
+	for uri, want := range map[string]string{"/a%3Ab": "/a:b", "/a:b": "/a:b", "/a%40b%2B": "/a@b+", "/a%3A1%2cb*": "/a:1%2Cb%2A", "/a:1,b%2A": "/a:1%2Cb%2A"} {
 		if path, _, err := taken(uri); err != nil || Path(path...) != want {
 			t.Errorf("%s: %q %v", uri, path, err)
 		}

@@ -108,7 +108,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []string, query string, fault error) (release func()) {
 	release = func() {}
 	route, params := x.target.routes.find(r.Method, path)
-	ask := &Request{Route: route, Target: x.target.Gate.Name, Params: params, Ask: x.ask, Post: x.post, May: x.session.May}
+	ask := &Request{Route: route, Target: x.target.Gate.Name, Params: params, Subject: x.session.Subject().ID, Ask: x.ask, Post: x.post, May: x.session.May}
 	switch {
 	case fault != nil:
 	case route == nil:
@@ -117,7 +117,7 @@ func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []
 		ask.Query, ask.Lists, fault = parameters(query, route)
 	}
 	if fault == nil {
-		if x.came, release, fault = s.body(x.writer, r, route); fault == nil && x.came != nil {
+		if x.came, release, fault = s.body(x.writer, r, route, &x.target.accents); fault == nil && x.came != nil {
 			if route.Lines {
 				ask.Lines, fault = jsonstream.ReadLines(x.came[headroom:], maxLines)
 			} else {
@@ -173,7 +173,7 @@ const sending = 2 * time.Minute
 const headroom = 512
 
 // body reads what a route takes, within the limits. It stands after the headroom.
-func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route) (text []byte, release func(), err error) {
+func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route, accents *Accents) (text []byte, release func(), err error) {
 	release = func() {}
 	switch {
 	case len(r.TransferEncoding) > 0 || r.ContentLength < 0 && r.ProtoMajor == 1:
@@ -187,6 +187,8 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route) (tex
 			return nil, release, &Unclear{route.Name + " takes no body"}
 		}
 		return nil, release, nil
+	case r.ContentLength == 0 && route.Optional:
+		return nil, release, nil
 	case r.ContentLength == 0:
 		return nil, release, &Unclear{route.Name + " takes a JSON document"}
 	case r.ContentLength > s.config.Limits.Body:
@@ -194,7 +196,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route) (tex
 	case r.ContentLength < 0:
 		return nil, release, &Unclear{"it does not announce its length (content-length)"}
 	}
-	if types := r.Header.Values("Content-Type"); len(types) > 1 || len(types) == 1 && !isJSON(types[0]) && !(route.Lines && isLines(types[0])) {
+	if types := r.Header.Values("Content-Type"); len(types) > 1 || len(types) == 1 && !accents.document(types[0]) && !(route.Lines && accents.lines(types[0])) {
 		return nil, release, &Unclear{"its body is not application/json in UTF-8"}
 	}
 	n := r.ContentLength
@@ -216,17 +218,40 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route) (tex
 
 func isJSON(contentType string) bool { return isType(contentType, "application/json") }
 
-// isLines takes what clients call lines of JSON; some send them as plain text.
-func isLines(contentType string) bool {
-	return isType(contentType, "application/x-ndjson") || isType(contentType, "application/ndjson") || isType(contentType, "text/plain")
+// document says whether something is JSON, in UTF-8.
+func (a *Accents) document(contentType string) bool {
+	return isJSON(contentType) || contains(a.JSON, a.plain(contentType))
+}
+
+// lines says whether something is lines of JSON, in UTF-8; some clients send them as plain text.
+func (a *Accents) lines(contentType string) bool {
+	return isType(contentType, "application/x-ndjson") || isType(contentType, "application/ndjson") || isType(contentType, "text/plain") || contains(a.Lines, a.plain(contentType))
+}
+
+// plain is the media type, when it has no parameter but those that it may have.
+func (a *Accents) plain(contentType string) string {
+	kind, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return ""
+	}
+	for name := range params {
+		if contains(a.TypeParams, name) {
+			delete(params, name)
+		}
+	}
+	if !inUTF8(params) {
+		return ""
+	}
+	return kind
 }
 
 // isType says whether something is of a type, in UTF-8.
 func isType(contentType, wanted string) bool {
 	kind, params, err := mime.ParseMediaType(contentType)
-	if err != nil || kind != wanted {
-		return false
-	}
+	return err == nil && kind == wanted && inUTF8(params)
+}
+
+func inUTF8(params map[string]string) bool {
 	for name, value := range params {
 		if name != "charset" || !strings.EqualFold(value, "utf-8") {
 			return false

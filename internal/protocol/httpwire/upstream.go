@@ -76,7 +76,9 @@ func (t *target) request(ctx context.Context, method, path, query string, body [
 
 // send carries a request to the target with the gateway's credential. An answer that could not be masked is refused.
 func (t *target) send(r *http.Request, c vault.Credential) (*http.Response, error) {
-	t.show(r.Header, c.User, c.Secret.Reveal())
+	if err := t.show(r, c); err != nil {
+		return nil, fmt.Errorf("show the credential: %w", err)
+	}
 	resp, err := t.client.RoundTrip(r)
 	if err != nil {
 		return nil, &access.Refusal{Code: access.CodeUnavailable, Message: fmt.Sprintf("target %s does not answer", t.Gate.Name), Err: err}
@@ -143,7 +145,8 @@ func (t *target) healthy(ctx context.Context) error {
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
-	if path != "" && resp.StatusCode >= 300 {
+	// One that asks who is there is alive.
+	if path != "" && resp.StatusCode >= 300 && resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
 		return fmt.Errorf("status %d", resp.StatusCode)
 	}
 	return nil

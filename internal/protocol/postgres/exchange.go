@@ -80,6 +80,7 @@ func (x *exchange) reset(s *session) {
 	clear(x.steps)
 	clear(x.runs)
 	clear(x.view.effects)
+	clear(x.columns) // their names are where the target's answer was read
 	*x = exchange{
 		s: s, steps: x.steps[:0], runs: x.runs[:0], canonical: x.canonical[:0], shown: x.shown[:0],
 		view:  view{names: &s.names, effects: x.view.effects[:0]},
@@ -109,6 +110,9 @@ func (x *exchange) Waiting(n access.Notice) error {
 	return nil
 }
 
+// Slow implements gate.Slow.
+func (x *exchange) Slow() { x.s.slow() }
+
 // Forward implements gate.Exchange.
 func (x *exchange) Forward(ctx context.Context, _ vault.Credential, _ gate.Tape) error {
 	x.stopWatching()
@@ -122,6 +126,7 @@ func (x *exchange) Forward(ctx context.Context, _ vault.Credential, _ gate.Tape)
 	// A target that answers while it is still being asked stops reading when its answers are not read: long runs with
 	// several answers are written beside the relay.
 	if len(data) > 32<<10 && len(x.steps) > 4 {
+		s.slow()
 		x.writing.Go(func() {
 			if _, err := s.up.conn.Write(data); err != nil {
 				x.writeErr = err

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vecgate/vecgate/internal/netloop"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/analysis"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/value"
 )
@@ -111,7 +112,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			return fmt.Errorf("accept: %w", err)
 		}
 		pause = 5 * time.Millisecond
-		sessions.Go(func() { s.handle(context.WithoutCancel(ctx), conn) })
+		if s.config.Loops == nil {
+			sessions.Go(func() { s.handle(context.WithoutCancel(ctx), nil, conn) })
+			continue
+		}
+		sessions.Add(1)
+		s.config.Loops.Go(func(t *netloop.Task) {
+			defer sessions.Done()
+			s.handle(context.WithoutCancel(ctx), t, conn)
+		})
 	}
 }
 

@@ -1013,6 +1013,9 @@ func grpcRecorded(t *testing.T, s *GRPCSuite) {
 	asked += string(transcript.AppendMessage(nil, w.Received(s.Read.Method)[0].Raw))
 	var lines []string
 	_ = transcript.Lines(w.types, []byte(asked), []byte(answered), func(l access.Line) error {
+		if l.Kind == "note" {
+			return nil // metadata
+		}
 		text := l.Kind + " " + l.Text
 		for _, c := range l.Cells {
 			text += *c

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,8 @@ type Suite struct {
 	Protection *access.Protection
 	Read       Request
 	Write      Request
+	// LookUps are the paths at which the gateway itself asks the engine something with POST.
+	LookUps []string
 	// Twice is a document for Read's path that names a member twice.
 	Twice string
 	// Lines, of a dialect that takes lines of JSON, is a request with one line that ends in a line feed.
@@ -236,7 +239,7 @@ func hidden(t *testing.T, s *Suite) {
 // only answers what clients send, and leaves look-ups to the stand-in.
 func (w *World) only(s *Suite, h http.HandlerFunc) {
 	w.Upstream(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet && s.Read.Method != http.MethodGet {
+		if r.Method == http.MethodGet && s.Read.Method != http.MethodGet || slices.Contains(s.LookUps, r.RequestURI) {
 			s.Upstream.ServeHTTP(rw, r)
 			return
 		}

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,8 +58,9 @@ type World struct {
 	roots    *x509.CertPool
 	upstream *httptest.Server
 
-	serve http.Handler
-	got   []*Received
+	serve   http.Handler
+	lookUps []string // see Suite.LookUps
+	got     []*Received
 }
 
 // Received is what reached the upstream, look-ups of the gateway included.
@@ -71,7 +73,7 @@ type option func(*httpwire.Config, *httpwire.Target)
 
 // Start stands everything up. Everything is allowed until Rule says otherwise.
 func Start(t testing.TB, s *Suite, options ...option) *World {
-	w := &World{serve: s.Upstream}
+	w := &World{serve: s.Upstream, lookUps: s.LookUps}
 	log := w.set(t)
 	w.upstream = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -151,7 +153,7 @@ func (w *World) Received(match Request) []*Received {
 	defer w.mu.Unlock()
 	var found []*Received
 	for _, r := range w.got {
-		if r.Method == match.Method && (match.Method != http.MethodGet || r.URI == match.Path) {
+		if r.Method == match.Method && !slices.Contains(w.lookUps, r.URI) && (match.Method != http.MethodGet || r.URI == match.Path) {
 			found = append(found, r)
 		}
 	}

@@ -19,8 +19,8 @@ var SystemTools = []Tool{
 	{"haproxy", "haproxy", "the benchmarks, to compare with"},
 	{"node", "nodejs", "the node-postgres client"},
 	{"npm", "npm", "PostgreSQL's server package and the node-postgres client"},
-	{"javac", "default-jdk-headless", "the JDBC client"},
-	{"mvn", "maven", "the JDBC client"},
+	{"javac", "default-jdk-headless", "the JDBC client, and OpenSearch"},
+	{"mvn", "maven", "the JDBC client, and OpenSearch"},
 }
 
 // Tools installs the missing ones of SystemTools with apt-get. This changes the system,

@@ -1,0 +1,211 @@
+package fetch
+
+import (
+	"context"
+	"embed"
+	"encoding/xml"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// What OpenSearch and its clients are made of: every jar, package and module with version and hash, and a program that
+// starts a node with plugins of the class path (the engine's own start needs its distribution, which no registry has).
+//
+//go:embed clients/opensearch
+var opensearch embed.FS
+
+// openSearchCopy is the Maven plugin that is asked to copy the jars.
+const openSearchCopy = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+
+// openSearchPlugins are the plugins of the node.
+var openSearchPlugins = []string{
+	"org.opensearch.transport.Netty4Plugin", "org.opensearch.analysis.common.CommonAnalysisPlugin", "org.opensearch.painless.PainlessPlugin",
+	"org.opensearch.index.reindex.ReindexPlugin", "org.opensearch.join.ParentJoinPlugin", "org.opensearch.knn.plugin.KNNPlugin",
+}
+
+// An OpenSearch is a server that can be started.
+type OpenSearch struct{ dir string }
+
+// Command is what starts a node with its data in home. It listens on loopback.
+func (o *OpenSearch) Command(home string, port, transport int) []string {
+	path := strings.Join([]string{filepath.Join(o.dir, "classes"), filepath.Join(o.dir, "jars", "*")}, string(os.PathListSeparator))
+	return append([]string{
+		"java", "-Xms256m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", path,
+		"Serve", home, fmt.Sprint(port), fmt.Sprint(transport),
+	}, openSearchPlugins...)
+}
+
+// OpenSearch brings an OpenSearch server with its k-NN plugin. It needs a Java 17 or newer with its compiler.
+func (f *Fetcher) OpenSearch(ctx context.Context) (*OpenSearch, error) {
+	lock, err := opensearch.ReadFile("clients/opensearch/jars.txt")
+	if err != nil {
+		return nil, err
+	}
+	source, err := opensearch.ReadFile("clients/opensearch/Serve.java")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := f.Once("opensearch-"+fingerprint(lock, source), func(dir string) error {
+		f.Log.Info("downloading OpenSearch", "to", f.Cache)
+		jars := filepath.Join(dir, "jars")
+		if err := f.jars(ctx, dir, jars, string(lock)); err != nil {
+			return err
+		}
+		classes := filepath.Join(dir, "classes")
+		if err := os.Mkdir(classes, 0o755); err != nil {
+			return err
+		}
+		for _, name := range []string{"Serve.java", "log4j2.properties"} {
+			text, err := opensearch.ReadFile("clients/opensearch/" + name)
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(classes, name), text, 0o644); err != nil {
+				return err
+			}
+		}
+		_, err := f.run(ctx, classes, "javac", "-cp", filepath.Join(jars, "*"), "-d", classes, "Serve.java")
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("get OpenSearch: %w", err)
+	}
+	return &OpenSearch{dir}, nil
+}
+
+// jars copies what the lock names, and nothing else; the one zip among it is unpacked into the same directory.
+func (f *Fetcher) jars(ctx context.Context, dir, to, lock string) error {
+	type dependency struct {
+		Group    string `xml:"groupId"`
+		Artifact string `xml:"artifactId"`
+		Version  string `xml:"version"`
+		Type     string `xml:"type"`
+		Without  struct {
+			Group    string `xml:"groupId"`
+			Artifact string `xml:"artifactId"`
+		} `xml:"exclusions>exclusion"`
+	}
+	var all []dependency
+	sums := map[string]string{}
+	for line := range strings.Lines(lock) {
+		name, sum, _ := strings.Cut(strings.TrimSpace(line), " ")
+		parts := strings.Split(name, ":")
+		if len(parts) != 4 {
+			return fmt.Errorf("a line of the lock is not group:artifact:version:type sum: %q", line)
+		}
+		d := dependency{Group: parts[0], Artifact: parts[1], Version: parts[2], Type: parts[3]}
+		d.Without.Group, d.Without.Artifact = "*", "*"
+		all = append(all, d)
+		sums[parts[1]+"-"+parts[2]+"."+parts[3]] = sum
+	}
+	project := struct {
+		XMLName  xml.Name     `xml:"project"`
+		Model    string       `xml:"modelVersion"`
+		Group    string       `xml:"groupId"`
+		Artifact string       `xml:"artifactId"`
+		Version  string       `xml:"version"`
+		Kind     string       `xml:"packaging"`
+		All      []dependency `xml:"dependencies>dependency"`
+	}{Model: "4.0.0", Group: "vecgate", Artifact: "opensearch", Version: "1", Kind: "pom", All: all}
+	text, err := xml.Marshal(project)
+	if err != nil {
+		return err
+	}
+	pom, repository := filepath.Join(dir, "pom.xml"), filepath.Join(dir, "repository") // of this one run: the user's own stays as it is
+	if err := os.WriteFile(pom, text, 0o644); err != nil {
+		return err
+	}
+	if _, err := f.run(ctx, dir, "mvn", "--quiet", "--batch-mode", "-Dmaven.repo.local="+repository, "-f", pom, openSearchCopy, "-DoutputDirectory="+to); err != nil {
+		return err
+	}
+	files, err := os.ReadDir(to)
+	if err != nil {
+		return err
+	}
+	if len(files) != len(sums) {
+		return fmt.Errorf("%d files were copied, and the lock has %d", len(files), len(sums))
+	}
+	for _, file := range files {
+		path := filepath.Join(to, file.Name())
+		if err := checkSum(path, sums[file.Name()]); err != nil {
+			return err
+		}
+		if strings.HasSuffix(path, ".zip") {
+			err := unzip(path, to, func(member string) string {
+				if strings.HasSuffix(member, ".jar") && !strings.Contains(member, "/") {
+					return member
+				}
+				return ""
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return os.RemoveAll(repository)
+}
+
+// OpenSearchPython brings an interpreter with opensearch-py, elasticsearch and LangChain's store for OpenSearch.
+func (f *Fetcher) OpenSearchPython(ctx context.Context) (interpreter string, err error) {
+	lock, err := opensearch.ReadFile("clients/opensearch/requirements.txt")
+	if err != nil {
+		return "", err
+	}
+	// An environment belongs to the interpreter that it was made with.
+	base, err := f.run(ctx, "", "python3", "-c", "import sys; print(sys.executable, sys.version)")
+	if err != nil {
+		return "", err
+	}
+	dir, err := f.Once("opensearch-python-"+fingerprint(lock, []byte(base)), func(dir string) error {
+		f.Log.Info("downloading the Python clients of OpenSearch and Elasticsearch", "to", f.Cache)
+		if _, err := f.run(ctx, dir, "python3", "-m", "venv", "--without-pip", dir); err != nil {
+			return err
+		}
+		requirements := filepath.Join(dir, "requirements.txt")
+		if err := os.WriteFile(requirements, lock, 0o644); err != nil {
+			return err
+		}
+		python := filepath.Join(dir, "bin", "python")
+		_, err := f.run(ctx, dir, "python3", "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:", "--requirement", requirements)
+		if err != nil {
+			return err
+		}
+		_, err = f.run(ctx, dir, python, "-c", "import opensearchpy, elasticsearch, langchain_community.vectorstores")
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("get the Python clients of OpenSearch: %w", err)
+	}
+	return filepath.Join(dir, "bin", "python"), nil
+}
+
+// OpenSearchNode brings both engines' JavaScript clients, and returns the directory for NODE_PATH.
+func (f *Fetcher) OpenSearchNode(ctx context.Context) (modules string, err error) {
+	files := map[string][]byte{}
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		if files[name], err = opensearch.ReadFile("clients/opensearch/" + name); err != nil {
+			return "", err
+		}
+	}
+	dir, err := f.Once("opensearch-node-"+fingerprint(files["package.json"], files["package-lock.json"]), func(dir string) error {
+		f.Log.Info("downloading the JavaScript clients of OpenSearch and Elasticsearch", "to", f.Cache)
+		for name, content := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+				return err
+			}
+		}
+		if _, err := f.run(ctx, dir, "npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--cache", filepath.Join(dir, "npm-cache")); err != nil {
+			return err
+		}
+		if _, err := f.run(ctx, dir, "node", "-e", "require('@opensearch-project/opensearch'); require('@elastic/elasticsearch')"); err != nil {
+			return err
+		}
+		return os.RemoveAll(filepath.Join(dir, "npm-cache"))
+	})
+	if err != nil {
+		return "", fmt.Errorf("get the JavaScript clients of OpenSearch: %w", err)
+	}
+	return filepath.Join(dir, "node_modules"), nil
+}
