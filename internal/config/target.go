@@ -12,7 +12,7 @@ type Target struct {
 	// Name by which clients and policies know the database.
 	Name string `yaml:"name" required:"true" restart:"true"`
 	// Engine that runs there.
-	Engine string `yaml:"engine" required:"true" enum:"postgres|milvus|chroma|qdrant|opensearch|elasticsearch|generic|pinecone" restart:"true"`
+	Engine string `yaml:"engine" required:"true" enum:"postgres|milvus|chroma|qdrant|opensearch|elasticsearch|generic|pinecone|weaviate" restart:"true"`
 	// Address of the database: host:port, or /directory:port for a Unix socket of PostgreSQL.
 	Address string `yaml:"address" required:"true" restart:"true"`
 	// GRPCAddress is where the database speaks gRPC, host:port, when that is not at address.

@@ -507,6 +507,9 @@ func TestDiscoveryNamesTheProviderOfPeople(t *testing.T) {
 	if address != w.idp.Issuer("corp")+"/.well-known/openid-configuration" || !strings.Contains(scope, "openid") {
 		t.Errorf("Discovery = %q, %q", address, scope)
 	}
+	if url, client, asked := w.reg.SignIn(); url != address || client != "vecgate-cli" || asked != scope {
+		t.Errorf("SignIn = %q, %q, %q", url, client, asked)
+	}
 }
 
 func TestConsoleTakesOnlyTheAnswerToItsOwnSignIn(t *testing.T) {

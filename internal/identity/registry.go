@@ -393,6 +393,17 @@ func (r *Registry) Discovery() (openidConfigurationURL, scope string) {
 	return "", ""
 }
 
+// SignIn is Discovery with the client ID that is known to the provider there; empty when it has none for the gateway's
+// clients.
+func (r *Registry) SignIn() (openidConfigurationURL, clientID, scope string) {
+	for _, p := range r.live.Load().providers {
+		if p.Kind == access.Person {
+			return oidc.WellKnown(p.Issuer), p.ClientID, Scopes
+		}
+	}
+	return "", "", ""
+}
+
 // Scopes are what is asked of a provider when a person signs in.
 const Scopes = "openid profile email groups"
 

@@ -16,6 +16,7 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/milvus"
 	"github.com/vecgate/vecgate/internal/protocol/pinecone"
 	"github.com/vecgate/vecgate/internal/protocol/qdrant"
+	"github.com/vecgate/vecgate/internal/protocol/weaviate"
 )
 
 // grpcDialects are the engines that speak gRPC, by the name that a target's engine has in the configuration.
@@ -23,6 +24,7 @@ var grpcDialects = map[string]func(now func() time.Time) grpcwire.Dialect{
 	"qdrant":   func(now func() time.Time) grpcwire.Dialect { return qdrant.NewGRPC(now) },
 	"pinecone": func(func() time.Time) grpcwire.Dialect { return &pinecone.GRPC{} },
 	"milvus":   func(now func() time.Time) grpcwire.Dialect { return milvus.New(now) },
+	"weaviate": func(now func() time.Time) grpcwire.Dialect { return weaviate.NewGRPC(now) },
 }
 
 // grpc makes the front end of one listener.
@@ -61,10 +63,15 @@ func (s *Server) calls(l *config.Listener) (*grpcwire.Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
+		rest, err := clientTLS(t)
+		if err != nil {
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
+		}
 		speaks := dialect(s.options.Now)
 		s.placed(t, speaks)
 		c.Targets[t.Name] = grpcwire.Target{
 			Gate: s.gateTarget(t), Dialect: speaks, Address: net.JoinHostPort(host, fmt.Sprint(port)), TLS: upstream, Shows: grpcwire.Scheme(t.Credential.Header),
+			Look: httpwire.Look(httpwire.Target{Gate: s.gateTarget(t), Address: t.Address, TLS: rest, Shows: httpwire.Scheme(t.Credential.Header)}),
 		}
 	}
 	return grpcwire.New(c)

@@ -11,6 +11,7 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/opensearch"
 	"github.com/vecgate/vecgate/internal/protocol/pinecone"
 	"github.com/vecgate/vecgate/internal/protocol/qdrant"
+	"github.com/vecgate/vecgate/internal/protocol/weaviate"
 )
 
 // dialects are the engines that speak HTTP, by the name that a target's engine has in the configuration.
@@ -21,6 +22,7 @@ var dialects = map[string]func(now func() time.Time) httpwire.Dialect{
 	"qdrant":        func(now func() time.Time) httpwire.Dialect { return qdrant.NewREST(now) },
 	"pinecone":      func(func() time.Time) httpwire.Dialect { return &pinecone.Dialect{} },
 	"milvus":        func(now func() time.Time) httpwire.Dialect { return milvus.NewREST(now) },
+	"weaviate":      func(now func() time.Time) httpwire.Dialect { return weaviate.New(now) },
 }
 
 // http makes the front end of one listener.
@@ -35,7 +37,7 @@ func (s *Server) http(l *config.Listener) (frontEnd, error) {
 	}
 	limits := s.config.Limits
 	c := httpwire.Config{
-		TLS: tlsConfig, H2C: l.H2C, Connections: newVisitors(roomForVisitors).see, Targets: map[string]httpwire.Target{}, Gate: s.gate, Identity: door{s.registry}, Hider: hider, Log: s.log, Now: s.options.Now,
+		TLS: tlsConfig, H2C: l.H2C, Connections: newVisitors(roomForVisitors).see, Targets: map[string]httpwire.Target{}, Gate: s.gate, Identity: door{s.registry}, Discovery: s.discovery, Hider: hider, Log: s.log, Now: s.options.Now,
 		Limits: httpwire.Limits{
 			Body: int64(limits.Message), SignIn: limits.SignIn, Idle: min(limits.Idle, silence), Session: limits.Session,
 			SignInsPerClient: limits.SignInsPerAddress,
@@ -82,3 +84,9 @@ func (s *Server) dialect(t *config.Target) (httpwire.Dialect, error) {
 
 // silence ends a session of HTTP requests: no connection says when a client is done.
 const silence = 5 * time.Minute
+
+// discovery tells clients that have no token yet where people sign in.
+func (s *Server) discovery() httpwire.Discovery {
+	url, client, scope := s.registry.SignIn()
+	return httpwire.Discovery{URL: url, ClientID: client, Scope: scope}
+}

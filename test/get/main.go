@@ -5,6 +5,7 @@
 //	go run ./test/get postgres   PostgreSQL with pgvector; prints the directory of its programs
 //	go run ./test/get psql-oauth a psql 18 that can sign in by OAuth's device flow; prints its path
 //	go run ./test/get chroma      a Chroma server, and its client for Node; prints the server's path
+//	go run ./test/get weaviate   a Weaviate server, built from its source, and its clients; prints the server's path
 //	go run ./test/get opensearch  an OpenSearch server; prints the command that starts it
 //	go run ./test/get milvus      Milvus Lite (python -m milvus_lite.cmdline server) with clients; prints NAME=value lines
 //	go run ./test/get qdrant     Qdrant's clients in Python and JavaScript; prints NAME=value lines
@@ -79,6 +80,19 @@ func get(ctx context.Context, args []string) error {
 		}
 		fmt.Println(filepath.Join(filepath.Dir(python), "chroma"))
 		return nil
+	case "weaviate":
+		program, err := f.Weaviate(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := f.WeaviatePython(ctx); err != nil {
+			return err
+		}
+		if _, err := f.WeaviateNode(ctx); err != nil {
+			return err
+		}
+		fmt.Println(program)
+		return nil
 	case "opensearch":
 		server, err := f.OpenSearch(ctx)
 		if err != nil {
@@ -122,7 +136,7 @@ func get(ctx context.Context, args []string) error {
 		fmt.Println(f.Cache)
 		return nil
 	}
-	return fmt.Errorf("what to get is one of postgres, milvus, psql-oauth, chroma, opensearch, pinecone, qdrant, clients, tools, data, cache (not %q)", args)
+	return fmt.Errorf("what to get is one of postgres, milvus, psql-oauth, chroma, opensearch, weaviate, pinecone, qdrant, clients, tools, data, cache (not %q)", args)
 }
 
 // pineconeClients prints what a shell can read with eval.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/mask"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
 // Dialect is one engine's gRPC interface. Its methods are called from many goroutines.
@@ -64,6 +65,8 @@ type Request struct {
 	// Ask lets the gateway itself look something up at the target, on its own credential. What the engine says instead of
 	// an answer is an error that status.FromError understands.
 	Ask func(ctx context.Context, method string, request, response proto.Message) error
+	// Look is Ask for the target's HTTP interface, with GET; nil where Target.Look is.
+	Look func(ctx context.Context, path string) (status int, answer jsonstream.Value, err error)
 	// May says whether policy would let the subject do something by itself, if need be once a person released it. Nothing
 	// is recorded: it is for leaving things out of answers, never for letting a request pass.
 	May func(access.Access) bool

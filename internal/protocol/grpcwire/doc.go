@@ -9,6 +9,7 @@
 package grpcwire
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/mask"
 	"github.com/vecgate/vecgate/internal/protocol/conversation"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
+	"github.com/vecgate/vecgate/internal/vault"
 )
 
 // Target is a registered database as its clients reach it here.
@@ -29,6 +32,8 @@ type Target struct {
 	Address string      // host:port
 	TLS     *tls.Config // nil means HTTP/2 without TLS
 	Shows   Scheme      // Bearer when empty
+	// Look, if not nil, asks the target's HTTP interface with GET, for an engine whose gRPC interface does not tell it all.
+	Look func(ctx context.Context, c vault.Credential, path string) (status int, answer jsonstream.Value, err error)
 }
 
 // Limits bound what clients can make the gateway hold. Zero values take the defaults.

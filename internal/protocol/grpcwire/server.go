@@ -276,9 +276,13 @@ func (s *Server) call(ctx context.Context, q *request, from *frames, b []byte, m
 		return nil, err
 	}
 	ask := &exchange{request: *q}
-	call, err := q.target.Dialect.Read(ctx, &Request{
+	r := &Request{
 		Method: q.method, Target: q.target.Gate.Name, Message: message, Metadata: metadata, Later: more, Ask: ask.ask, May: q.session.May,
-	})
+	}
+	if q.target.Look != nil {
+		r.Look = ask.look
+	}
+	call, err := q.target.Dialect.Read(ctx, r)
 	if err == nil && (call == nil || call.Message == nil) {
 		err = fmt.Errorf("%s: the dialect made no call of it", q.method.Name)
 	}

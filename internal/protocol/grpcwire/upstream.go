@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 	"github.com/vecgate/vecgate/internal/vault"
 )
 
@@ -120,6 +121,15 @@ func (x *exchange) ask(ctx context.Context, method string, request, response pro
 		return err
 	}
 	return x.target.ask(ctx, x.server, method, request, response, c)
+}
+
+// look looks something up at the target's HTTP interface.
+func (x *exchange) look(ctx context.Context, path string) (int, jsonstream.Value, error) {
+	c, err := x.session.Lease(ctx)
+	if err != nil {
+		return 0, jsonstream.Value{}, err
+	}
+	return x.target.Look(ctx, c, path)
 }
 
 func (t *target) ask(ctx context.Context, s *Server, method string, request, response proto.Message, c vault.Credential) error {

@@ -12,6 +12,15 @@ import (
 // keyHeaders are where the databases' own clients put a key, besides Authorization.
 var keyHeaders = []string{"Api-Key", "X-Chroma-Token"}
 
+// shown says whether a request shows anything that could be a credential.
+func shown(h http.Header) bool {
+	n := len(h.Values("Authorization"))
+	for _, name := range keyHeaders {
+		n += len(h.Values(name))
+	}
+	return n > 0
+}
+
 // credential returns the one token that came with a request. Two are refused, even when they are equal: a request must
 // not be one person's here and another's there.
 func credential(h http.Header) (string, *access.Refusal) {

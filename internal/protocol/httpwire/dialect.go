@@ -65,6 +65,16 @@ type Route struct {
 	Actions []access.Action
 	// About says in a sentence what decides between them, or what else is to be known.
 	About string
+	// Open, when not nil, is what the gateway itself answers to those who show no credential: an engine's clients ask it
+	// before they sign in, and the answer says nothing of any data.
+	Open func(Discovery) (status int, body []byte)
+}
+
+// Discovery is where people sign in, for clients that can do that by themselves. It is empty where there is no such place.
+type Discovery struct {
+	URL      string // of the provider's openid-configuration
+	ClientID string
+	Scope    string // separated by spaces
 }
 
 // Request is a request of the table, read strictly.

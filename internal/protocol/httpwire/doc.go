@@ -66,10 +66,12 @@ type Config struct {
 	Targets     map[string]Target
 	Gate        *gate.Gate
 	Identity    Identity
-	Hider       *mask.Hider
-	Limits      Limits
-	Log         *slog.Logger
-	Now         func() time.Time
+	// Discovery, if not nil, tells clients that have no credential yet where people sign in.
+	Discovery func() Discovery
+	Hider     *mask.Hider
+	Limits    Limits
+	Log       *slog.Logger
+	Now       func() time.Time
 }
 
 // Server is the front end of one listener. With one target it answers at the root; with several, the first segment of

@@ -79,6 +79,12 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	in.Target = t.Gate.Name
+	if fault == nil && !shown(r.Header) {
+		if route, _ := t.routes.find(r.Method, path); route != nil && route.Open != nil {
+			s.openly(w, route)
+			return
+		}
+	}
 	token, refusal := credential(r.Header)
 	if refusal != nil {
 		say(w, t.errorOf(s.door.Refuse(r.Context(), in, refusal)), refusal)
@@ -102,6 +108,20 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	if x.broken {
 		panic(http.ErrAbortHandler) // the client sees that its answer is not complete
 	}
+}
+
+// openly answers who shows no credential. Nothing is recorded: whoever asks is told the same.
+func (s *Server) openly(w http.ResponseWriter, route *Route) {
+	var d Discovery
+	if s.config.Discovery != nil {
+		d = s.config.Discovery()
+	}
+	status, body := route.Open(d)
+	if len(body) > 0 {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that has gone hears nothing
 }
 
 // read makes an operation of a request. What cannot be read is an operation too, an unclear one.

@@ -105,25 +105,37 @@ func (x *exchange) post(ctx context.Context, path string, document jsonstream.Va
 }
 
 func (x *exchange) lookup(ctx context.Context, method, path string, document []byte) (int, jsonstream.Value, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialing)
-	defer cancel()
 	c, err := x.session.Lease(ctx)
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}
+	return x.target.lookup(ctx, c, method, path, document)
+}
+
+// Look makes what asks a target with GET, on the gateway's credential, for a carrier whose own protocol does not tell it all.
+func Look(t Target) func(ctx context.Context, c vault.Credential, path string) (status int, answer jsonstream.Value, err error) {
+	at := &target{Target: t, client: transport(t)}
+	return func(ctx context.Context, c vault.Credential, path string) (int, jsonstream.Value, error) {
+		return at.lookup(ctx, c, http.MethodGet, path, nil)
+	}
+}
+
+func (t *target) lookup(ctx context.Context, c vault.Credential, method, path string, document []byte) (int, jsonstream.Value, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialing)
+	defer cancel()
 	path, query, _ := strings.Cut(path, "?")
-	r, err := x.target.request(ctx, method, path, query, document)
+	r, err := t.request(ctx, method, path, query, document)
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}
-	resp, err := x.target.send(r, c)
+	resp, err := t.send(r, c)
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxLookup+1))
 	if err != nil || len(text) > maxLookup {
-		return 0, jsonstream.Value{}, &access.Refusal{Code: access.CodeUnavailable, Message: fmt.Sprintf("target %s does not answer", x.target.Gate.Name), Err: err}
+		return 0, jsonstream.Value{}, &access.Refusal{Code: access.CodeUnavailable, Message: fmt.Sprintf("target %s does not answer", t.Gate.Name), Err: err}
 	}
 	v, err := jsonstream.ReadInPlace(text)
 	if err != nil && resp.StatusCode < 300 {

@@ -28,6 +28,7 @@ import (
 	"github.com/vecgate/vecgate/internal/audit"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire/transcript"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
 // GRPCSuite is what a gRPC dialect tells of itself.
@@ -37,6 +38,8 @@ type GRPCSuite struct {
 	// values.
 	Upstream   Engine
 	Protection *access.Protection
+	// Look, if not nil, answers for the engine's HTTP interface what the dialect looks up there.
+	Look func(path string) (status int, answer jsonstream.Value, err error)
 	// Read and Write are calls of methods whose answer is one message.
 	Read, Write GRPCRequest
 	// Unfulfillable is refused under Protection, because what it asks for would tell what is hidden.

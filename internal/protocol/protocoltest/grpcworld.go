@@ -24,6 +24,8 @@ import (
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/mask"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
+	"github.com/vecgate/vecgate/internal/vault"
 )
 
 // GRPCRequest is what a client calls.
@@ -109,6 +111,11 @@ func StartGRPC(t testing.TB, s *GRPCSuite, options ...GRPCOption) *GRPCWorld {
 		t.Fatal(err)
 	}
 	target := grpcwire.Target{Gate: gate.Target{Name: Target}, Dialect: dialect, Address: behind.Addr().String()}
+	if s.Look != nil {
+		target.Look = func(_ context.Context, _ vault.Credential, path string) (int, jsonstream.Value, error) {
+			return s.Look(path)
+		}
+	}
 	c := grpcwire.Config{Targets: map[string]grpcwire.Target{}, Gate: w.Gate, Identity: w, Hider: hider, Log: log, Now: time.Now}
 	for _, o := range options {
 		o(&c, &target)

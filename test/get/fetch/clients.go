@@ -13,7 +13,7 @@ import (
 
 // The locks of the Python and Node clients, and of Chroma: every package with version and hash.
 //
-//go:embed clients/requirements.txt clients/chroma.txt clients/package.json clients/package-lock.json
+//go:embed clients/requirements.txt clients/chroma.txt clients/package.json clients/package-lock.json clients/weaviate.txt clients/weaviate-node
 var locks embed.FS
 
 // The JDBC driver, and the Maven plugin that is asked to copy it.
