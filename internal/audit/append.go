@@ -219,9 +219,12 @@ func (l *Log) piece(request string, d Direction, p []byte) error {
 	return nil
 }
 
-// shrinks compresses p into scratch, and reports whether that was worth it. A piece of a long p is tried first: vectors
-// written as numbers shrink by a quarter at best, and there are a great many of them.
+// shrinks compresses p into scratch, and reports whether that was worth it. Vectors written as numbers shrink by a quarter
+// at best, and there are a great many of them: they are not tried, and a piece of any other long p is tried first.
 func shrinks(scratch *[]byte, p []byte) bool {
+	if numeric(p) {
+		return false
+	}
 	try := func(p []byte, most int) bool {
 		*scratch = s2.Encode((*scratch)[:cap(*scratch)], p)
 		return len(*scratch) < most
@@ -230,6 +233,21 @@ func shrinks(scratch *[]byte, p []byte) bool {
 		return false
 	}
 	return try(p, len(p)-len(p)/16)
+}
+
+// numeric says whether p, which is worthwhile, is digits for the most part, by looks at some of it.
+func numeric(p []byte) bool {
+	const looks, look = 8, 24
+	digits := 0
+	for i := range looks {
+		from := i * (len(p) - look) / looks
+		for _, c := range p[from : from+look] {
+			if c-'0' < 10 {
+				digits++
+			}
+		}
+	}
+	return digits > looks*look*5/8
 }
 
 // Sync returns when everything appended so far is durable.

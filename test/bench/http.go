@@ -171,7 +171,7 @@ func (f *field) http(ctx context.Context, p plan) (string, error) {
 		return "", err
 	}
 	ways := []way{{name: "direct", address: upstream.address}}
-	proxy, err := f.haproxyHTTP(ctx, upstream.address)
+	proxy, err := f.haproxyHTTP(ctx, "HAProxy HTTP", "", upstream.address)
 	if err != nil {
 		return "", err
 	}
@@ -194,29 +194,16 @@ func (f *field) http(ctx context.Context, p plan) (string, error) {
 		gateway = s
 	}
 
-	out := results{}
 	all := jobs()
-	for round := range p.rounds {
-		for _, j := range all {
-			for _, clients := range p.clients {
-				for i := range ways {
-					w := ways[(i+round)%len(ways)]
-					name := fmt.Sprintf("http %s %d %s", j.name, clients, w.name)
-					if p.only != "" && !strings.Contains(name, p.only) {
-						continue
-					}
-					request := w.request(j)
-					s, err := load(ctx, clients, time.Duration(p.seconds)*time.Second, func() (caller, error) { return dialHTTP(w.address, request) }, w.pids)
-					if err != nil {
-						return "", fmt.Errorf("%s: %w", name, err)
-					}
-					f.log.Info("measured", "round", round+1, "what", name, "tps", int(s.tps), "ms", s.latency, "cpu_us", int(s.cpu))
-					out[key{j.name, w.name, clients}] = append(out[key{j.name, w.name, clients}], s)
-				}
-			}
-		}
+	names := make([]string, len(all))
+	for i, j := range all {
+		names[i] = j.name
 	}
-	text := httpReport(p, all, ways, out)
+	out, err := f.loads(ctx, p, "http", names, ways, func(job int, w way) (caller, error) { return dialHTTP(w.address, w.request(all[job])) })
+	if err != nil {
+		return "", err
+	}
+	text := httpReport(p, names, ways, out)
 	if p.idle == 0 {
 		return text, nil
 	}
@@ -244,13 +231,14 @@ func growth(w way, s *stage.Stage) (string, error) {
 	return b.String() + "\n", nil
 }
 
-func (f *field) haproxyHTTP(ctx context.Context, upstream string) (way, error) {
+// haproxyHTTP starts a proxy that inspects nothing; versions is empty for HTTP/1.1, and "proto h2" for HTTP/2 on both sides.
+func (f *field) haproxyHTTP(ctx context.Context, name, versions, upstream string) (way, error) {
 	port, err := ports.Free()
 	if err != nil {
 		return way{}, err
 	}
-	w := way{name: "HAProxy HTTP", address: fmt.Sprintf("127.0.0.1:%d", port)}
-	cfg := filepath.Join(f.dir, "haproxy-http.cfg")
+	w := way{name: name, address: fmt.Sprintf("127.0.0.1:%d", port)}
+	cfg := filepath.Join(f.dir, fmt.Sprintf("haproxy-%d.cfg", port))
 	text := fmt.Sprintf(`global
     nbthread 2
     maxconn 4000
@@ -261,52 +249,27 @@ defaults
     timeout server 1h
     http-reuse always
 listen rest
-    bind %s
-    server upstream %s
-`, w.address, upstream)
+    bind %s %s
+    server upstream %s %s
+`, w.address, versions, upstream, versions)
 	if err := os.WriteFile(cfg, []byte(text), 0o644); err != nil {
 		return way{}, err
 	}
-	name := "haproxy"
-	if _, err := exec.LookPath(name); err != nil {
-		name = "/usr/sbin/haproxy"
+	program := "haproxy"
+	if _, err := exec.LookPath(program); err != nil {
+		program = "/usr/sbin/haproxy"
 	}
-	pid, err := f.process(ctx, w.address, name, "-db", "-f", cfg)
+	pid, err := f.process(ctx, w.address, program, "-db", "-f", cfg)
 	w.pids = func() []int { return []int{pid} }
 	return w, err
 }
 
-func httpReport(p plan, all []job, ways []way, r results) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `## HTTP
+func httpReport(p plan, names []string, ways []way, r results) string {
+	return fmt.Sprintf(`## HTTP
 
 The upstream answers at once with what it has ready, in Chroma's protocol, within the process that makes the load: real databases answer later, and proxies weigh less.
 HAProxy runs in HTTP mode and inspects nothing. vecgate reads every request, masks one field of every hit, records requests and full answers, and writes the audit log durably.
 Vectors have %d floats. ms is the median. An upsert carries 1.4 MB of JSON, a search 14 kB, an answer with vectors 140 kB.
 
-`, dimension)
-	for _, j := range all {
-		fmt.Fprintf(&b, "### %s\n\n| proxy |", j.name)
-		for _, c := range p.clients {
-			fmt.Fprintf(&b, " c=%d per s | ÷ HAProxy | ms | CPU µs |", c)
-		}
-		b.WriteString("\n|---|" + strings.Repeat("---:|", 4*len(p.clients)) + "\n")
-		for _, w := range ways {
-			fmt.Fprintf(&b, "| %s |", w.name)
-			for _, c := range p.clients {
-				have := r[key{j.name, w.name, c}]
-				if len(have) == 0 {
-					b.WriteString(" – | – | – | – |")
-					continue
-				}
-				rate := func(s sample) float64 { return s.tps }
-				value, peer := median(have, rate), median(r[key{j.name, "HAProxy HTTP", c}], rate)
-				fmt.Fprintf(&b, " %.0f | %s | %.3f | %s |", value, ratio(value, peer), median(have, func(s sample) float64 { return s.latency }),
-					cpu(contender{pids: w.pids}, median(have, func(s sample) float64 { return s.cpu })))
-			}
-			b.WriteString("\n")
-		}
-		b.WriteString("\n")
-	}
-	return b.String()
+`, dimension) + loadTables(p, names, ways, r)
 }

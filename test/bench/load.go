@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -104,3 +105,57 @@ func (c *httpCaller) call() error {
 }
 
 func (c *httpCaller) close() { c.conn.Close() }
+
+// loads measures every job on every way, interleaved. The second way is the proxy that the others are compared with.
+func (f *field) loads(ctx context.Context, p plan, kind string, jobs []string, ways []way, dial func(job int, w way) (caller, error)) (results, error) {
+	out := results{}
+	for round := range p.rounds {
+		for j, job := range jobs {
+			for _, clients := range p.clients {
+				for i := range ways {
+					w := ways[(i+round)%len(ways)]
+					name := fmt.Sprintf("%s %s %d %s", kind, job, clients, w.name)
+					if p.only != "" && !strings.Contains(name, p.only) {
+						continue
+					}
+					s, err := load(ctx, clients, time.Duration(p.seconds)*time.Second, func() (caller, error) { return dial(j, w) }, w.pids)
+					if err != nil {
+						return nil, fmt.Errorf("%s: %w", name, err)
+					}
+					f.log.Info("measured", "round", round+1, "what", name, "tps", int(s.tps), "ms", s.latency, "cpu_us", int(s.cpu))
+					out[key{job, w.name, clients}] = append(out[key{job, w.name, clients}], s)
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// loadTables are the tables of what loads measured.
+func loadTables(p plan, jobs []string, ways []way, r results) string {
+	var b strings.Builder
+	for _, job := range jobs {
+		fmt.Fprintf(&b, "### %s\n\n| proxy |", job)
+		for _, c := range p.clients {
+			fmt.Fprintf(&b, " c=%d per s | ÷ HAProxy | ms | CPU µs |", c)
+		}
+		b.WriteString("\n|---|" + strings.Repeat("---:|", 4*len(p.clients)) + "\n")
+		for _, w := range ways {
+			fmt.Fprintf(&b, "| %s |", w.name)
+			for _, c := range p.clients {
+				have := r[key{job, w.name, c}]
+				if len(have) == 0 {
+					b.WriteString(" – | – | – | – |")
+					continue
+				}
+				rate := func(s sample) float64 { return s.tps }
+				value, peer := median(have, rate), median(r[key{job, ways[1].name, c}], rate)
+				fmt.Fprintf(&b, " %.0f | %s | %.3f | %s |", value, ratio(value, peer), median(have, func(s sample) float64 { return s.latency }),
+					cpu(contender{pids: w.pids}, median(have, func(s sample) float64 { return s.cpu })))
+			}
+			b.WriteString("\n")
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}

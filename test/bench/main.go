@@ -52,7 +52,7 @@ func run(ctx context.Context) error {
 	flag.BoolVar(&p.write, "write", true, "write docs/benchmarks.md")
 	flag.IntVar(&p.idle, "idle", 1000, "idle connections for the memory measurement; 0 leaves it out")
 	flag.BoolVar(&p.tls, "tls", true, "also measure with TLS on the client's hop")
-	flag.BoolVar(&p.http, "http", true, "also measure the HTTP front end")
+	flag.BoolVar(&p.http, "http", true, "also measure the HTTP and gRPC front ends")
 	flag.Parse()
 	for _, c := range strings.Split(clients, ",") {
 		var n int
@@ -81,6 +81,10 @@ func run(ctx context.Context) error {
 		more, err := field.http(ctx, p)
 		if err != nil {
 			return fmt.Errorf("HTTP: %w", err)
+		}
+		text += more
+		if more, err = field.rpc(ctx, p); err != nil {
+			return fmt.Errorf("gRPC: %w", err)
 		}
 		text += more
 	}

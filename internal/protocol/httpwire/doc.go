@@ -91,7 +91,7 @@ type target struct {
 	routes  *routes
 	accents Accents
 	now     func() time.Time
-	client  *http.Transport
+	client  upstream
 }
 
 // New checks the configuration. It connects to nothing.

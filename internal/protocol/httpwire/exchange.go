@@ -28,7 +28,10 @@ type exchange struct {
 	call    *Call
 	fault   *access.Refusal // why there is no call
 	op      access.Operation
+	came    []byte // the body, after the headroom; what was read is made of its bytes
 	wire    []byte
+	body    []byte // what the call sends, unless an obligation changes it
+	kind    string // and as what type
 	obliged *Obliged
 	resp    *http.Response
 	begun   bool // a part of the answer has left
@@ -39,10 +42,10 @@ type exchange struct {
 func (x *exchange) set(r *http.Request, call *Call, fault error) {
 	x.call = call
 	if fault == nil {
-		body, _ := document(call.Body, call.Lines)
-		x.wire = render(call.Method, call.Path, encode(call.Query, call.Lists), call.Headers, body)
+		x.body, x.kind = document(call.Body, call.Lines)
+		x.wire = render(call.Method, call.Path, encode(call.Query, call.Lists), call.Headers, x.body, x.came)
 		x.op = access.Operation{Accesses: call.Accesses, Free: call.Free, Canonical: x.wire}
-		x.op.Text = string(x.wire[:min(len(x.wire), maxText)])
+		x.op.Tell = func() string { return string(x.wire[:min(len(x.wire), maxText)]) }
 		return
 	}
 	x.op = access.Operation{
@@ -64,20 +67,27 @@ func (x *exchange) set(r *http.Request, call *Call, fault error) {
 // maxText is how much of a request people are shown; what they approve is bound to all of it.
 const maxText = 64 << 10
 
-// render is the canonical form of a request: what is recorded, and what an approval is bound to.
-func render(method, path, query string, headers map[string]string, body []byte) []byte {
-	out := append([]byte(method), ' ')
-	out = append(out, path...)
+// render is the canonical form of a request: what is recorded, and what an approval is bound to. A body that stands in
+// came, after its headroom, is not copied when what goes before it has room there.
+func render(method, path, query string, headers map[string]string, body, came []byte) []byte {
+	out := append(make([]byte, 0, headroom), method...)
+	out = append(append(out, ' '), path...)
 	if query != "" {
 		out = append(append(out, '?'), query...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		out = fmt.Appendf(out, " %s:%q", name, headers[name])
 	}
-	if body != nil {
-		out = append(append(out, '\n'), body...)
+	if body == nil {
+		return out
 	}
-	return out
+	out = append(out, '\n')
+	if len(came) > headroom && len(body) > 0 && &body[0] == &came[headroom] && len(out) <= headroom {
+		from := headroom - len(out)
+		copy(came[from:], out)
+		return came[from : headroom+len(body) : headroom+len(body)]
+	}
+	return append(slices.Grow(out, len(body)), body...)
 }
 
 // document is what is sent of a document or of lines, and as what type.
@@ -130,7 +140,7 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 			return &access.Refusal{Code: access.CodeUnavailable, Message: "the gateway could not find out which points the request would reach", Err: err}
 		}
 	}
-	body, kind := document(x.call.Body, x.call.Lines)
+	body, kind := x.body, x.kind
 	if x.obliged.Body.Raw() != nil || x.obliged.Lines != nil {
 		body, kind = document(x.obliged.Body, x.obliged.Lines)
 	}
@@ -160,7 +170,7 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 // Reply implements gate.Exchange.
 func (x *exchange) Reply(_ context.Context, tape gate.Tape) (access.Outcome, error) {
 	defer x.resp.Body.Close()
-	out := &outlet{x: x, tape: tape, status: x.resp.StatusCode, kind: x.resp.Header.Get("Content-Type")}
+	out := newOutlet(x, tape, x.resp.StatusCode, x.resp.Header.Get("Content-Type"))
 	outcome := access.Outcome{}
 	var err error
 	switch {
@@ -179,6 +189,7 @@ func (x *exchange) Reply(_ context.Context, tape gate.Tape) (access.Outcome, err
 	}
 	outcome.Bytes = out.sent
 	if err == nil {
+		out.free()
 		if x.call.Done != nil && out.status < 300 {
 			x.call.Done()
 		}
@@ -199,15 +210,25 @@ func (x *exchange) masked(out *outlet) (int64, error) {
 }
 
 func (x *exchange) mask(out *outlet, answer io.Reader) (int64, error) {
-	m := jsonstream.NewMasker(out, x.obliged.Mask, x.hider)
-	err := carry(&counted{m, x.obliged.Rows}, answer)
+	m := maskers.Get().(*jsonstream.Masker)
+	m.Reset(out, x.obliged.Mask, x.hider)
+	m.Limit(x.obliged.Rows)
+	err := carry(m, answer)
 	if err == nil {
 		err = m.Close()
+	}
+	rows := m.Counted()
+	if err == nil {
+		m.Reset(nil, nil, nil)
+		maskers.Put(m)
 	}
 	if fault, ok := errors.AsType[*jsonstream.Fault](err); ok {
 		err = x.unmaskable(fault)
 	}
-	return m.Counted(), err
+	if errors.Is(err, jsonstream.ErrTooMany) {
+		err = &access.Refusal{Code: access.CodeLimit, Message: fmt.Sprintf("a request may return %d rows at most here, and the answer has more", x.obliged.Rows)}
+	}
+	return rows, err
 }
 
 // maxRewritten is the longest answer that is read as a whole.
@@ -228,7 +249,7 @@ func (x *exchange) rewritten(out *outlet) (int64, error) {
 			Hint: "ask for less at once",
 		}
 	}
-	v, err := jsonstream.Read(text)
+	v, err := jsonstream.ReadInPlace(text)
 	if err == nil {
 		v, err = x.obliged.Rewrite(v)
 	}
@@ -244,30 +265,6 @@ func (x *exchange) rewritten(out *outlet) (int64, error) {
 
 func (x *exchange) unmaskable(err error) error {
 	return &access.Refusal{Code: access.CodeObligation, Message: "the answer is not of a form in which its values can be hidden", Err: err}
-}
-
-// counted ends an answer that has more rows than may be shown.
-type counted struct {
-	*jsonstream.Masker
-	most int64
-}
-
-// Write implements io.Writer. The rows over the limit that stand in p may be sent, and no more than those.
-func (c *counted) Write(p []byte) (int, error) {
-	for n := 0; n < len(p); {
-		piece := p[n:min(n+256, len(p))]
-		if c.most <= 0 {
-			piece = p[n:]
-		}
-		if _, err := c.Masker.Write(piece); err != nil {
-			return n, err
-		}
-		n += len(piece)
-		if c.most > 0 && c.Counted() > c.most {
-			return n, &access.Refusal{Code: access.CodeLimit, Message: fmt.Sprintf("a request may return %d rows at most here, and the answer has more", c.most)}
-		}
-	}
-	return len(p), nil
 }
 
 // maxComplaint is how much of an engine's error is passed on.
@@ -296,83 +293,3 @@ func (x *exchange) Refuse(refusal *access.Refusal) error {
 	say(x.writer, x.target.errorOf(refusal), refusal)
 	return nil
 }
-
-// outlet releases the answer to the client: taken down first, and not begun before there is a good deal of it, so that a
-// refusal that comes late can still be said properly.
-type outlet struct {
-	x      *exchange
-	tape   gate.Tape
-	status int
-	kind   string
-	held   []byte
-	sent   int64
-}
-
-const holdBack = 64 << 10
-
-// Write implements io.Writer.
-func (o *outlet) Write(p []byte) (int, error) {
-	if !o.x.begun && len(o.held)+len(p) <= holdBack {
-		o.held = append(o.held, p...)
-		return len(p), nil
-	}
-	if err := o.begin(-1); err != nil {
-		return 0, err
-	}
-	return len(p), o.release(p)
-}
-
-func (o *outlet) begin(length int) error {
-	if o.x.begun {
-		return nil
-	}
-	held := o.held
-	o.held = nil
-	if err := o.record(append([]byte(strconv.Itoa(o.status)+"\n"), held...)); err != nil {
-		return err
-	}
-	h := o.x.writer.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	if isJSON(o.kind) {
-		h.Set("Content-Type", "application/json")
-	}
-	for _, name := range o.x.target.accents.AnswerHeaders {
-		if v := o.x.resp.Header.Get(name); v != "" {
-			h.Set(name, v)
-		}
-	}
-	if length >= 0 {
-		h.Set("Content-Length", strconv.Itoa(length))
-	}
-	o.x.begun = true
-	o.x.writer.WriteHeader(o.status)
-	return o.write(held)
-}
-
-func (o *outlet) record(p []byte) error {
-	if len(p) == 0 {
-		return nil
-	}
-	if err := o.tape.Answered(p); err != nil {
-		return &access.Refusal{Code: access.CodeNotRecorded, Message: "the answer could not be recorded", Err: err}
-	}
-	return nil
-}
-
-func (o *outlet) write(p []byte) error {
-	n, err := o.x.writer.Write(p)
-	o.sent += int64(n)
-	if err != nil {
-		return fmt.Errorf("write to client: %w", err)
-	}
-	return nil
-}
-
-func (o *outlet) release(p []byte) error {
-	if err := o.record(p); err != nil {
-		return err
-	}
-	return o.write(p)
-}
-
-func (o *outlet) end() error { return o.begin(len(o.held)) }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/httpwire/http1"
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 	"github.com/vecgate/vecgate/internal/vault"
 )
@@ -27,13 +28,27 @@ const (
 // maxLookup is the longest answer to what the gateway itself asks.
 const maxLookup = 4 << 20
 
-// transport makes the connections to a target: no proxy of the environment, no redirect, no compression.
-func transport(t Target) *http.Transport {
+// upstream makes the connections to a target: no proxy of the environment, no redirect, no compression.
+type upstream interface {
+	http.RoundTripper
+	CloseIdleConnections()
+}
+
+const (
+	idling   = 90 * time.Second
+	mostIdle = 64
+)
+
+// transport speaks HTTP/1.1 over plain TCP itself, and leaves TLS and HTTP/2 to net/http.
+func transport(t Target) upstream {
+	if t.TLS == nil {
+		return &http1.Client{Address: t.Address, Dialing: dialing, Answering: answering, Idle: idling, MaxIdle: mostIdle}
+	}
 	tr := &http.Transport{
 		DialContext:     (&net.Dialer{Timeout: dialing}).DialContext,
-		TLSClientConfig: t.TLS, TLSHandshakeTimeout: dialing, ForceAttemptHTTP2: t.TLS != nil,
-		DisableCompression: true, ResponseHeaderTimeout: answering, IdleConnTimeout: 90 * time.Second,
-		MaxIdleConnsPerHost: 64, WriteBufferSize: piece, ReadBufferSize: piece, MaxResponseHeaderBytes: 64 << 10, ExpectContinueTimeout: time.Second,
+		TLSClientConfig: t.TLS, TLSHandshakeTimeout: dialing, ForceAttemptHTTP2: true,
+		DisableCompression: true, ResponseHeaderTimeout: answering, IdleConnTimeout: idling,
+		MaxIdleConnsPerHost: mostIdle, WriteBufferSize: piece, ReadBufferSize: piece, MaxResponseHeaderBytes: 64 << 10, ExpectContinueTimeout: time.Second,
 	}
 	return tr
 }
@@ -122,7 +137,7 @@ func (t *target) lookup(ctx context.Context, c vault.Credential, method, path st
 	if err != nil || len(text) > maxLookup {
 		return 0, jsonstream.Value{}, &access.Refusal{Code: access.CodeUnavailable, Message: fmt.Sprintf("target %s does not answer", t.Gate.Name), Err: err}
 	}
-	v, err := jsonstream.Read(text)
+	v, err := jsonstream.ReadInPlace(text)
 	if err != nil && resp.StatusCode < 300 {
 		return 0, jsonstream.Value{}, fmt.Errorf("look up %s: %w", path, err)
 	}

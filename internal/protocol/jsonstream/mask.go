@@ -2,6 +2,7 @@ package jsonstream
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
@@ -84,6 +85,7 @@ type Masker struct {
 	err     error
 	offset  int64
 	counted int64
+	most    int64 // of counted; 0 bounds nothing
 
 	at    place
 	stack []level
@@ -104,6 +106,18 @@ type Masker struct {
 func NewMasker(to io.Writer, root *Node, hider *mask.Hider) *Masker {
 	return &Masker{to: to, root: root, hider: hider}
 }
+
+// Reset makes the masker ready for another document, in the memory that it has.
+func (m *Masker) Reset(to io.Writer, root *Node, hider *mask.Hider) {
+	clear(m.stack[:cap(m.stack)]) // of nodes
+	*m = Masker{to: to, root: root, hider: hider, stack: m.stack[:0], out: m.out[:0], held: m.held[:0], token: m.token[:0]}
+}
+
+// ErrTooMany is what Write returns when more values stood where a Node with Count is than Limit let.
+var ErrTooMany = errors.New("the document has more values than it may have")
+
+// Limit ends the document before the value that would be one too many where a Node with Count is; 0 bounds nothing.
+func (m *Masker) Limit(most int64) { m.most = most }
 
 // Counted is how many values stood where a Node with Count is.
 func (m *Masker) Counted() int64 { return m.counted }
@@ -293,6 +307,10 @@ func (m *Masker) begin(c byte) error {
 			return m.fault("not of the form that was expected")
 		}
 		if n.Count {
+			if m.most > 0 && m.counted >= m.most {
+				m.counted++
+				return ErrTooMany
+			}
 			m.counted++
 		}
 		if c == '{' && treat.Mask == access.MaskNone {

@@ -330,6 +330,38 @@ func TestATextIsRewrittenHoweverItComes(t *testing.T) {
 	}
 }
 
+func TestAnAnswerEndsBeforeTheRowThatIsTooMany(t *testing.T) {
+	root := &Node{Fields: map[string]*Node{"ids": {Items: &Node{Count: true}}}}
+	const doc = `{"ids":["a","b","c","d"],"more":1}`
+	for n := range len(doc) {
+		for most, want := range map[int64]string{1: `{"ids":["a",`, 3: `{"ids":["a","b","c",`} {
+			var out bytes.Buffer
+			m := NewMasker(&out, root, hider(t))
+			m.Limit(most)
+			_, err := m.Write([]byte(doc[:n]))
+			if err == nil {
+				_, err = m.Write([]byte(doc[n:]))
+			}
+			if !errors.Is(err, ErrTooMany) || !strings.HasPrefix(want, out.String()) || m.Counted() != most+1 {
+				t.Fatalf("%d of 4 after %d bytes: %v, %q, counted %d", most, n, err, out.String(), m.Counted())
+			}
+		}
+	}
+}
+
+func TestAMaskerThatWasResetKnowsNothingOfTheDocumentBefore(t *testing.T) {
+	m := NewMasker(io.Discard, plan(access.MaskPartial), hider(t))
+	for _, doc := range []string{`{"secret":"` + canary, `{"secret":[[{"a":"` + canary, `{"secret`, `{"sec\u00`, `[1,2,`, `12x`} {
+		_, _ = m.Write([]byte(doc)) // whatever it says
+		var out bytes.Buffer
+		m.Reset(&out, nil, nil)
+		if _, err := m.Write([]byte(`{"a":["b",1]}`)); err != nil || m.Close() != nil || out.String() != `{"a":["b",1]}` {
+			t.Fatalf("after %q: %v, %q", doc, err, out.String())
+		}
+		m.Reset(io.Discard, plan(access.MaskPartial), hider(t))
+	}
+}
+
 func TestSomethingElseMayStandForAList(t *testing.T) {
 	instead, err := Read([]byte("[0]"))
 	if err != nil {

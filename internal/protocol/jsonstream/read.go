@@ -30,6 +30,17 @@ const (
 // readers could read differently are faults.
 func Read(document []byte) (Value, error) {
 	r := reader{in: document, out: make([]byte, 0, len(document))}
+	return r.document()
+}
+
+// ReadInPlace is Read of a document that nobody uses any more: the value is made of its bytes, from the first one on, unless
+// that would be longer than the document.
+func ReadInPlace(document []byte) (Value, error) {
+	r := reader{in: document, out: document[:0], inPlace: true}
+	return r.document()
+}
+
+func (r *reader) document() (Value, error) {
 	r.space()
 	if err := r.value(0); err != nil {
 		return Value{}, err
@@ -37,7 +48,7 @@ func Read(document []byte) (Value, error) {
 	if r.space(); r.at < len(r.in) {
 		return Value{}, r.fault("something follows the document")
 	}
-	return Value{r.out}, nil
+	return Value{r.out[:len(r.out):len(r.out)]}, nil
 }
 
 // ReadLines takes lines apart that hold a document each (NDJSON), most lines at most. A line feed may end the last line; an
@@ -79,6 +90,8 @@ type reader struct {
 	at   int
 	out  []byte
 	keys []span // in out, the members' names of the objects that are open
+	// inPlace says that out is the beginning of in: it must never be longer than what has been taken of in.
+	inPlace bool
 }
 
 type span struct{ from, to int }
@@ -88,6 +101,22 @@ const few = 16
 
 func (r *reader) fault(format string, args ...any) error {
 	return &Fault{Offset: int64(r.at), What: fmt.Sprintf(format, args...)}
+}
+
+// copy appends what has been taken of in since from.
+func (r *reader) copy(from int) {
+	if r.inPlace && len(r.out) == from {
+		r.out = r.in[:r.at] // it stands there already
+		return
+	}
+	r.out = append(r.out, r.in[from:r.at]...)
+}
+
+// part leaves the place of in when n more bytes of out would reach into what has not been taken.
+func (r *reader) part(n int) {
+	if r.inPlace && len(r.out)+n > r.at {
+		r.out, r.inPlace = append(make([]byte, 0, len(r.in)+n), r.out...), false
+	}
 }
 
 func (r *reader) space() {
@@ -121,9 +150,12 @@ func (r *reader) value(depth int) error {
 		}
 		return r.array(depth)
 	case c == '"':
-		inside, err := r.text()
-		r.out = append(append(append(r.out, '"'), inside...), '"')
-		return err
+		from := r.at
+		if _, err := r.text(); err != nil {
+			return err
+		}
+		r.copy(from)
+		return nil
 	case inLiteral(c):
 		from := r.at
 		for r.at < len(r.in) && inLiteral(r.in[r.at]) {
@@ -133,7 +165,7 @@ func (r *reader) value(depth int) error {
 			r.at = from
 			return r.fault("neither a number nor true, false or null")
 		}
-		r.out = append(r.out, r.in[from:r.at]...)
+		r.copy(from)
 		return nil
 	}
 	return r.fault("a value was expected")
@@ -171,7 +203,7 @@ func (r *reader) array(depth int) error {
 		r.space()
 		from, whole := r.at, false
 		r.at, whole = numbers(r.in, r.at)
-		r.out = append(r.out, r.in[from:r.at]...)
+		r.copy(from)
 		if !whole {
 			r.space() // after a comma of the run
 			if err := r.value(depth + 1); err != nil {
@@ -202,6 +234,7 @@ func (r *reader) object(depth int) error {
 		if r.at >= len(r.in) || r.in[r.at] != '"' {
 			return r.fault("a member's name was expected")
 		}
+		start := r.at
 		inside, err := r.text()
 		if err != nil {
 			return err
@@ -211,17 +244,19 @@ func (r *reader) object(depth int) error {
 		}
 		from := len(r.out)
 		if bytes.IndexByte(inside, '\\') < 0 {
-			r.out = append(append(append(r.out, '"'), inside...), '"')
+			r.copy(start)
 		} else {
-			r.out = AppendString(r.out, string(unquote(nil, inside)))
+			name := AppendString(nil, string(unquote(nil, inside)))
+			r.part(len(name))
+			r.out = append(r.out, name...)
 		}
 		if seen = r.name(seen, open, span{from, len(r.out)}); seen == nil {
 			return r.fault("an object names a member twice")
 		}
-		r.out = append(r.out, ':')
 		if !r.take(':') {
 			return r.fault("a colon was expected")
 		}
+		r.out = append(r.out, ':') // not before it was taken: out may be the beginning of in
 		r.space()
 		if err := r.value(depth + 1); err != nil {
 			return err
