@@ -91,7 +91,7 @@ type target struct {
 	routes  *routes
 	accents Accents
 	now     func() time.Time
-	client  upstream
+	client  *http.Transport
 }
 
 // New checks the configuration. It connects to nothing.

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
-	"github.com/vecgate/vecgate/internal/protocol/httpwire/http1"
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 	"github.com/vecgate/vecgate/internal/vault"
 )
@@ -28,27 +27,13 @@ const (
 // maxLookup is the longest answer to what the gateway itself asks.
 const maxLookup = 4 << 20
 
-// upstream makes the connections to a target: no proxy of the environment, no redirect, no compression.
-type upstream interface {
-	http.RoundTripper
-	CloseIdleConnections()
-}
-
-const (
-	idling   = 90 * time.Second
-	mostIdle = 64
-)
-
-// transport speaks HTTP/1.1 over plain TCP itself, and leaves TLS and HTTP/2 to net/http.
-func transport(t Target) upstream {
-	if t.TLS == nil {
-		return &http1.Client{Address: t.Address, Dialing: dialing, Answering: answering, Idle: idling, MaxIdle: mostIdle}
-	}
+// transport makes the connections to a target: no proxy of the environment, no redirect, no compression.
+func transport(t Target) *http.Transport {
 	tr := &http.Transport{
 		DialContext:     (&net.Dialer{Timeout: dialing}).DialContext,
-		TLSClientConfig: t.TLS, TLSHandshakeTimeout: dialing, ForceAttemptHTTP2: true,
-		DisableCompression: true, ResponseHeaderTimeout: answering, IdleConnTimeout: idling,
-		MaxIdleConnsPerHost: mostIdle, WriteBufferSize: piece, ReadBufferSize: piece, MaxResponseHeaderBytes: 64 << 10, ExpectContinueTimeout: time.Second,
+		TLSClientConfig: t.TLS, TLSHandshakeTimeout: dialing, ForceAttemptHTTP2: t.TLS != nil,
+		DisableCompression: true, ResponseHeaderTimeout: answering, IdleConnTimeout: 90 * time.Second,
+		MaxIdleConnsPerHost: 64, WriteBufferSize: piece, ReadBufferSize: piece, MaxResponseHeaderBytes: 64 << 10, ExpectContinueTimeout: time.Second,
 	}
 	return tr
 }
