@@ -40,7 +40,7 @@ func (l *Log) commit() {
 const moment = 400 * time.Microsecond
 
 // plenty is a group that is not worth waiting to make larger.
-const plenty = 24
+const plenty = 16
 
 // gather lets the batch grow a little when several sessions are busy: those that the last group answered are likely to ask
 // again, and one flush serves them all. Whoever is alone does not wait.

@@ -38,12 +38,6 @@ type Exchange interface {
 	Refuse(*access.Refusal) error
 }
 
-// Slow is for exchanges that want to know when the road may take long, because others must not wait meanwhile.
-type Slow interface {
-	// Slow is called before people are asked.
-	Slow()
-}
-
 // Tape takes down what is said in an exchange. Its methods return an error when it cannot be taken down any more; the
 // exchange must then stop. They keep no reference to p.
 type Tape interface {

@@ -63,9 +63,6 @@ func (w *walk) serve(ctx context.Context) error {
 		if err := x.Oblige(&decision.Obligations); err != nil {
 			return w.refuse(ctx, decision, asRefusal(err, access.CodeObligation))
 		}
-		if slow, ok := x.(Slow); ok {
-			slow.Slow()
-		}
 		var refusal *access.Refusal
 		decision, refusal = w.hold(ctx, about, decision)
 		if refusal != nil {
@@ -95,7 +92,7 @@ func (w *walk) serve(ctx context.Context) error {
 	commit := g.Journal.Append(intent)
 	overlap := w.target.Reads == BeforeRelease && !writes(op)
 	if !overlap {
-		if err := w.durable(ctx, commit); err != nil {
+		if err := commit.Wait(ctx); err != nil {
 			return w.refuse(ctx, decision, notRecorded(err))
 		}
 	}
@@ -111,7 +108,7 @@ func (w *walk) serve(ctx context.Context) error {
 
 	// 6. Stream the answer, not before its record is durable.
 	if overlap {
-		if err := w.durable(ctx, commit); err != nil {
+		if err := commit.Wait(ctx); err != nil {
 			return w.ended(ctx, access.Outcome{}, fmt.Errorf("answer withheld: %w", notRecorded(err)))
 		}
 	}
@@ -144,7 +141,7 @@ func (w *walk) ended(ctx context.Context, outcome access.Outcome, err error) err
 		return nil
 	}
 	// The client may have seen a part of the answer: how it ended is on disk before the client reads that it did.
-	if werr := w.durable(context.WithoutCancel(ctx), commit); werr != nil {
+	if werr := commit.Wait(context.WithoutCancel(ctx)); werr != nil {
 		w.gate.Log.ErrorContext(ctx, "outcome not recorded", "session", w.id, "request", w.request, "error", werr)
 	}
 	w.gate.Log.ErrorContext(ctx, "exchange ended early", "session", w.id, "request", w.request, "code", code, "error", err, "cause", causeOf(refusal))
@@ -184,7 +181,7 @@ func (w *walk) refuse(ctx context.Context, d access.Decision, refusal *access.Re
 		r.Detail = refusal.Message
 	}
 	commit := w.gate.Journal.Append(r)
-	if err := w.durable(context.WithoutCancel(ctx), commit); err != nil {
+	if err := commit.Wait(context.WithoutCancel(ctx)); err != nil {
 		w.gate.Log.ErrorContext(ctx, "refusal not recorded", "session", w.id, "request", w.request, "error", err)
 	}
 	w.meter(d.Effect, refusal.Code, 0)

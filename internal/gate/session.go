@@ -45,14 +45,7 @@ type OpenOptions struct {
 	Program  string            // what the client calls itself
 	Ticket   string            // change ticket that came with the connection
 	Settings map[string]string // further facts for conditions
-
-	// Durable, if not nil, is how the session waits for a record: for front ends that must not block in Commit.Wait, whose
-	// contract it has.
-	Durable func(context.Context, Commit) error
 }
-
-// Commit is the promise of the journal that a record becomes durable.
-type Commit = audit.Commit
 
 // SessionInfo is what others may know of a session.
 type SessionInfo struct {
@@ -177,14 +170,6 @@ func (s *Session) close(cause error) {
 		}
 		s.gate.Roll.SessionClosed(info)
 	}
-}
-
-// durable returns nil once a record is durable.
-func (s *Session) durable(ctx context.Context, c audit.Commit) error {
-	if s.opts.Durable != nil {
-		return s.opts.Durable(ctx, c)
-	}
-	return c.Wait(ctx)
 }
 
 // Lease returns the target's credential, for front ends that connect when the session opens.

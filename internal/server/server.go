@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +28,6 @@ import (
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/identity"
-	"github.com/vecgate/vecgate/internal/netloop"
 	"github.com/vecgate/vecgate/internal/policy"
 	"github.com/vecgate/vecgate/internal/protocol/postgres"
 	"github.com/vecgate/vecgate/internal/store"
@@ -63,7 +61,6 @@ type Server struct {
 	metrics  *prometheus.Registry
 	meter    *meter
 	targets  postgres.Shared // what listeners know of targets that several of them reach
-	loops    *netloop.Set    // nil where the system has none
 	fronts   []front
 	evidence *evidence
 
@@ -195,11 +192,6 @@ func (s *Server) voteStands(ctx context.Context, v access.Vote, _ *access.Reques
 // listen opens every listener before anything is served, so that a taken port is found at start.
 func (s *Server) listen(ctx context.Context) error {
 	c := s.config
-	if loops, err := netloop.New(max(1, runtime.GOMAXPROCS(0)/2)); err != nil { // the other half parses, writes the log and serves HTTP
-		s.log.Info("PostgreSQL sessions are served without loops, at more cost", "error", err)
-	} else {
-		s.loops = loops
-	}
 	var lc net.ListenConfig
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
@@ -344,9 +336,6 @@ func (s *Server) faults(ctx context.Context) []error {
 func (s *Server) close() {
 	for _, f := range s.fronts {
 		_ = f.listener.Close()
-	}
-	if s.loops != nil {
-		s.loops.Close()
 	}
 	if s.journal != nil {
 		s.journal.Append(&audit.Record{Type: audit.TypeStop})

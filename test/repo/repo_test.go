@@ -39,10 +39,9 @@ var allowed = map[string]struct {
 	"internal/identity":  {[]string{"internal/access", "internal/identity/..."}, "a concept knows the vocabulary only"},
 	"internal/gate":      {[]string{"internal/access", "internal/audit", "internal/vault"}, "the road knows no rule, protocol or file"},
 	"internal/protocol": {
-		[]string{"internal/access", "internal/gate", "internal/mask", "internal/vault", "internal/netloop", "internal/protocol/..."},
+		[]string{"internal/access", "internal/gate", "internal/mask", "internal/vault", "internal/protocol/..."},
 		"a front end knows its own protocol and the gate",
 	},
-	"internal/netloop": {nil, "runs whatever it is given, and knows no protocol"},
 	"internal/protocol/protocoltest": {
 		[]string{"internal/access", "internal/audit", "internal/gate", "internal/mask", "internal/vault", "internal/protocol/..."},
 		"the suite stands in for the log too",

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
-	"github.com/vecgate/vecgate/internal/netloop"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/startup"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/wire"
 )
@@ -28,7 +27,6 @@ func isResource(err error) bool {
 // guest is a connection that has not signed in yet.
 type guest struct {
 	server  *Server
-	task    *netloop.Task // nil where there are no loops
 	raw     net.Conn
 	conn    net.Conn // raw, or TLS over it
 	in      *wire.Reader
@@ -39,8 +37,8 @@ type guest struct {
 }
 
 // handle serves one connection to its end.
-func (s *Server) handle(ctx context.Context, task *netloop.Task, raw net.Conn) {
-	defer func() { raw.Close() }()
+func (s *Server) handle(ctx context.Context, raw net.Conn) {
+	defer raw.Close()
 	defer func() {
 		// A fault in one session must not end the others.
 		if fault := recover(); fault != nil {
@@ -64,16 +62,8 @@ func (s *Server) handle(ctx context.Context, task *netloop.Task, raw net.Conn) {
 		_ = tcp.SetNoDelay(true)
 		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4})
 	}
-	if task != nil {
-		if c, err := task.Conn(raw); err == nil {
-			raw = c
-		} else {
-			s.log.DebugContext(ctx, "served without a loop", "client", address, "error", err)
-			task = nil
-		}
-	}
 	_ = raw.SetDeadline(time.Now().Add(s.limits.SignIn)) // of the connection, which knows real time only
-	g := &guest{server: s, task: task, raw: raw, conn: raw, address: address, in: wire.NewReader(raw)}
+	g := &guest{server: s, raw: raw, conn: raw, address: address, in: wire.NewReader(raw)}
 	entering, cancel := context.WithTimeout(ctx, s.limits.SignIn)
 	defer cancel()
 	more, err := g.greet(ctx)

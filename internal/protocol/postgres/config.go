@@ -12,7 +12,6 @@ import (
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/gate"
-	"github.com/vecgate/vecgate/internal/netloop"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/analysis"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/scram"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/value"
@@ -61,9 +60,6 @@ type Config struct {
 	// TLS is for clients. Without it only loopback connections are taken, in the clear.
 	TLS     *tls.Config
 	Targets map[string]Target // by name, which is the client's dbname
-
-	// Loops, if not nil, run the sessions that only search and fetch; without them every session is a goroutine.
-	Loops *netloop.Set
 
 	Gate     *gate.Gate
 	Identity Identity

@@ -12,7 +12,6 @@ import (
 // It returns to the relay, which passes on how it ended.
 func (x *exchange) takeCopy(ctx context.Context, st *step) error {
 	s := x.s
-	s.slow()
 	s.patience.Stop()
 	s.stopGuard()
 	if x.held > 0 {

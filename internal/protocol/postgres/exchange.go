@@ -110,9 +110,6 @@ func (x *exchange) Waiting(n access.Notice) error {
 	return nil
 }
 
-// Slow implements gate.Slow.
-func (x *exchange) Slow() { x.s.slow() }
-
 // Forward implements gate.Exchange.
 func (x *exchange) Forward(ctx context.Context, _ vault.Credential, _ gate.Tape) error {
 	x.stopWatching()
@@ -126,7 +123,6 @@ func (x *exchange) Forward(ctx context.Context, _ vault.Credential, _ gate.Tape)
 	// A target that answers while it is still being asked stops reading when its answers are not read: long runs with
 	// several answers are written beside the relay.
 	if len(data) > 32<<10 && len(x.steps) > 4 {
-		s.slow()
 		x.writing.Go(func() {
 			if _, err := s.up.conn.Write(data); err != nil {
 				x.writeErr = err

@@ -18,7 +18,6 @@ import (
 	"github.com/vecgate/vecgate/internal/audit"
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/mask"
-	"github.com/vecgate/vecgate/internal/netloop"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/analysis"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/value"
 	"github.com/vecgate/vecgate/internal/vault"
@@ -164,12 +163,6 @@ func newWorld(t testing.TB, options ...option) *world {
 		o(&config, &target)
 	}
 	config.Targets = map[string]Target{"products": target}
-	if !strings.HasPrefix(t.Name(), withoutLoops) {
-		if config.Loops, err = netloop.New(1); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(config.Loops.Close) // after the sessions have ended
-	}
 	if w.server, err = New(config); err != nil {
 		t.Fatal(err)
 	}
@@ -308,13 +301,6 @@ func (j *journal) Sync(context.Context) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.fail
-}
-
-// said is what stands on a tape so far.
-func (j *journal) said(tape *[]byte) string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return string(*tape)
 }
 
 func (j *journal) of(types ...audit.Type) []audit.Record {

@@ -25,10 +25,6 @@ type idle struct {
 	ticking bool          // guarded by mu: the timer runs
 	urgent  bool          // guarded by mu: the watch must begin at the next tick
 	done    chan struct{} // guarded by mu: closed when the watch has ended
-	limit   *time.Timer   // for sessions on a loop: ends what is idle for too long
-	counts  bool          // guarded by mu: limit runs
-	quiet   bool          // guarded by mu: idle on a loop, where there is a limit
-	since   time.Time     // guarded by mu: when the idle time began, where there is a limit
 	err     error         // of the watch; read after done
 }
 
@@ -44,10 +40,6 @@ const watchAfter = 5 * time.Millisecond
 // arm begins an idle time. Between arm and disarm nobody else reads from the target. In a busy session this must cost
 // nothing: the timer is not set anew for every idle time but ticks until one of them has lasted from tick to tick.
 func (s *session) arm(after time.Duration) {
-	if s.attached() {
-		s.armOnLoop()
-		return
-	}
 	i := &s.idle
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -62,9 +54,6 @@ func (s *session) arm(after time.Duration) {
 
 // disarm ends an idle time and returns the error that the target's connection ended with, if it did.
 func (s *session) disarm() error {
-	if s.onLoop {
-		return s.disarmOnLoop()
-	}
 	i := &s.idle
 	i.mu.Lock()
 	was, done := i.state, i.done

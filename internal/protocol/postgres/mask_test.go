@@ -93,7 +93,7 @@ func TestMaskedColumnsAreMaskedOnEveryWay(t *testing.T) {
 	if state(err) != "23505" || strings.Contains(err.Error(), "(7)") {
 		t.Errorf("error: %v", err)
 	}
-	if strings.Contains(w.journal.said(&w.journal.answers), "secret7@") {
+	if strings.Contains(string(w.journal.answers), "secret7@") {
 		t.Error("the tape of what the client got has what the client did not get")
 	}
 }

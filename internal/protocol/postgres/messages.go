@@ -251,7 +251,6 @@ func (x *exchange) readyForQuery(ctx context.Context, st *step, body []byte, tot
 		if s.altered {
 			// Whoever is told that the change is done must see it in what follows.
 			s.altered = false
-			s.slow()
 			if _, err := s.target.refresh(ctx, time.Now()); err != nil {
 				return fmt.Errorf("read the changed catalog: %w", err)
 			}
@@ -271,7 +270,6 @@ func (s *session) reread() {
 	if now.UnixNano()-last < int64(rereadAfter) || !t.reread.CompareAndSwap(last, now.UnixNano()) {
 		return
 	}
-	s.slow()
 	if _, err := t.refresh(context.Background(), now); err != nil {
 		s.log.Error("read catalog", "target", t.name, "error", err)
 	}

@@ -106,9 +106,6 @@ func (x *exchange) add(st *step, e effect) {
 // catalog is read again first, once in a while.
 func (x *exchange) analyze(text string) *analysis.Plan {
 	t := x.s.target
-	if len(text) > longText {
-		x.s.slow()
-	}
 	plan := t.analyzer.Analyze(text, x.s.snapshot().catalog)
 	if x.s.inside != nil {
 		return plan

@@ -197,7 +197,6 @@ func (x *exchange) row(kind byte) (whole bool, err error) {
 
 // cutOff ends an answer early: what still comes is dropped, and the target is told to stop.
 func (x *exchange) cutOff(refusal *access.Refusal) {
-	x.s.slow() // the target is asked over another connection, and that is waited for
 	x.cut, x.muted = refusal, true
 	x.canceling.Go(func() { x.s.cancelUpstream(context.Background()) })
 }

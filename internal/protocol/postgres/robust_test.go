@@ -38,7 +38,7 @@ func TestNotificationsReachAnIdleClient(t *testing.T) {
 	if err := conn.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(w.journal.said(&w.journal.answers), "ch\x002\x00") {
+	if !strings.Contains(string(w.journal.answers), "ch\x002\x00") {
 		t.Error("a notification is not on the tape")
 	}
 }

@@ -24,7 +24,6 @@ func (s *session) next(ctx context.Context) error {
 		}
 		s.in.Release()
 		s.up.in.Release()
-		s.quick()
 		s.arm(watchAfter)
 		s.resting = true
 		err := s.more(true)
@@ -56,10 +55,9 @@ func (s *session) next(ctx context.Context) error {
 
 // serve walks an exchange down the gate's road.
 func (s *session) serve(ctx context.Context, x *exchange) error {
-	if s.ctx == nil || s.ctx.Err() != nil { // what was held last has been taken back
-		s.ctx, s.cancel = context.WithCancelCause(ctx)
-	}
-	ctx, x.cancel = s.ctx, s.cancel
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	x.cancel = cancel
 	if err := s.lookInside(ctx); err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vecgate/vecgate/internal/netloop"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/analysis"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/value"
 )
@@ -112,15 +111,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			return fmt.Errorf("accept: %w", err)
 		}
 		pause = 5 * time.Millisecond
-		if s.config.Loops == nil {
-			sessions.Go(func() { s.handle(context.WithoutCancel(ctx), nil, conn) })
-			continue
-		}
-		sessions.Add(1)
-		s.config.Loops.Go(func(t *netloop.Task) {
-			defer sessions.Done()
-			s.handle(context.WithoutCancel(ctx), t, conn)
-		})
+		sessions.Go(func() { s.handle(context.WithoutCancel(ctx), conn) })
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/gate"
-	"github.com/vecgate/vecgate/internal/netloop"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/startup"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/wire"
 )
@@ -34,8 +33,6 @@ type session struct {
 
 	client net.Conn
 	secure bool
-	task   *netloop.Task // nil where there are no loops
-	front  *netloop.Conn // what client is, or is TLS over; nil where there are no loops
 	in     *wire.Reader
 	up     *upstream
 
@@ -54,10 +51,6 @@ type session struct {
 	out      []byte
 	told     bool // the client knows why the session ends
 	resting  bool // between two runs
-	onLoop   bool // and the loop watches the target
-
-	ctx    context.Context // of the exchanges
-	cancel context.CancelCauseFunc
 
 	idle idle
 
@@ -96,7 +89,6 @@ func (g *guest) open(ctx context.Context, subject *access.Subject) {
 	gs, refusal := s.config.Gate.Open(ctx, subject, t.Target.Gate, gate.OpenOptions{
 		Client: g.address, Channel: "sql", Program: g.start.Program, Ticket: g.start.Ticket,
 		Settings: map[string]string{"user": g.start.User, "application_name": g.start.Program},
-		Durable:  durable(g.task),
 	})
 	if refusal != nil {
 		g.sayFatal(refusal)
@@ -104,9 +96,8 @@ func (g *guest) open(ctx context.Context, subject *access.Subject) {
 	}
 	ss := &session{
 		server: s, target: t, log: s.log, gate: gs, version: g.start.Version, client: g.conn, secure: g.secure != nil, in: g.in,
-		status: 'I', ticket: g.start.Ticket, closed: make(chan struct{}), task: g.task,
+		status: 'I', ticket: g.start.Ticket, closed: make(chan struct{}),
 	}
-	ss.front, _ = g.raw.(*netloop.Conn)
 	err := error(&access.Refusal{Code: access.CodeInternal, Message: "internal error", Hint: "the operator's log has the details"})
 	defer func() { ss.finish(err) }() // with that error when it panics
 	err = ss.serveAll(ctx, g.start)
@@ -130,7 +121,7 @@ func (s *session) start(ctx context.Context, asked *startup.Session) error {
 			return s.target.unreachable(err)
 		}
 	}
-	if s.up, err = s.target.dial(ctx, s.task, credential, asked.Settings); err != nil {
+	if s.up, err = s.target.dial(ctx, credential, asked.Settings); err != nil {
 		return err
 	}
 	for _, p := range s.up.settings {
@@ -173,16 +164,9 @@ func (s *session) run(ctx context.Context) error {
 
 // finish ends both connections, in words when there is something to say.
 func (s *session) finish(err error) {
-	s.slow()
-	if s.cancel != nil {
-		s.cancel(nil)
-	}
 	if s.idle.timer != nil {
 		s.disarm()
 		s.idle.timer.Stop()
-		if s.idle.limit != nil {
-			s.idle.limit.Stop()
-		}
 		s.patience.Stop()
 	}
 	close(s.closed)
@@ -278,7 +262,7 @@ func (s *session) more(unasked bool) error {
 		if refusal := s.ending.Load(); refusal != nil {
 			return refusal
 		}
-		if unasked && (s.idle.spoke.Load() || s.onLoop && s.heard()) {
+		if unasked && s.idle.spoke.Load() {
 			return errUpstream
 		}
 		if s.resting && s.quiet() && s.draining.Load() {

@@ -17,7 +17,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/vecgate/vecgate/internal/access"
-	"github.com/vecgate/vecgate/internal/netloop"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/wire"
 	"github.com/vecgate/vecgate/internal/vault"
 )
@@ -25,7 +24,6 @@ import (
 // upstream is a session's connection to the target.
 type upstream struct {
 	conn     net.Conn
-	raw      *netloop.Conn // what conn is, or is TLS over; nil where there are no loops
 	in       *wire.Reader
 	hijacked *pgconn.HijackedConn
 	settings []setting // as the target reported them, by name
@@ -34,27 +32,12 @@ type upstream struct {
 type setting struct{ name, value string }
 
 // dial connects to the target for one session.
-func (t *target) dial(ctx context.Context, task *netloop.Task, credential vault.Credential, settings map[string]string) (*upstream, error) {
+func (t *target) dial(ctx context.Context, credential vault.Credential, settings map[string]string) (*upstream, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.server.limits.Connect)
 	defer cancel()
 	config, err := t.pgconn(credential, settings)
 	if err != nil {
 		return nil, err
-	}
-	var raw *netloop.Conn
-	plain := config.DialFunc
-	if task != nil {
-		config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := plain(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			if raw, err = task.Conn(c); err != nil {
-				c.Close()
-				return nil, err
-			}
-			return raw, nil
-		}
 	}
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
@@ -79,9 +62,8 @@ func (t *target) dial(ctx context.Context, task *netloop.Task, credential vault.
 		return nil, t.unreachable(errors.New("the connection is not idle after the start"))
 	}
 	_ = hijacked.Conn.SetDeadline(time.Time{})
-	hijacked.Frontend = nil          // and its buffers
-	hijacked.Config.DialFunc = plain // cancel requests are nobody's task
-	u := &upstream{conn: hijacked.Conn, raw: raw, in: wire.NewReader(hijacked.Conn), hijacked: hijacked}
+	hijacked.Frontend = nil // and its buffers
+	u := &upstream{conn: hijacked.Conn, in: wire.NewReader(hijacked.Conn), hijacked: hijacked}
 	for name, value := range hijacked.ParameterStatuses {
 		u.settings = append(u.settings, setting{name, value})
 	}

@@ -69,7 +69,7 @@ func TestAQueryGoesThroughAndIsWrittenDown(t *testing.T) {
 	if len(intents) == 0 || len(intents) != len(outcomes) {
 		t.Errorf("%d intents and %d outcomes", len(intents), len(outcomes))
 	}
-	if !strings.Contains(w.journal.said(&w.journal.asked), "select $1::int + 1") || !strings.Contains(w.journal.said(&w.journal.answers), "simple") {
+	if !strings.Contains(string(w.journal.asked), "select $1::int + 1") || !strings.Contains(string(w.journal.answers), "simple") {
 		t.Error("what was said is not on the tape")
 	}
 	if open := w.journal.of(audit.TypeSessionOpen); len(open) != 1 || open[0].Subject != "corp:alice" || open[0].Detail != "walk" {

@@ -70,19 +70,10 @@ func (w *watcher) end(s *session) {
 // watchClientAfter is how long a statement runs before its client is watched, so that nothing runs on for nobody.
 const watchClientAfter = time.Second
 
-// leaveAfter is when to look again whether a session has left its loop.
-const leaveAfter = 10 * time.Millisecond
-
 // watchBusy watches the client of a statement that takes long. It runs in the timer's own goroutine.
 func (s *session) watchBusy() {
 	s.flight.Lock()
 	if !s.running || s.guard != nil {
-		s.flight.Unlock()
-		return
-	}
-	if s.task != nil && s.task.OnLoop() { // where nobody else may read from its client
-		s.task.Leave()
-		s.patience.Reset(leaveAfter)
 		s.flight.Unlock()
 		return
 	}
