@@ -14,7 +14,6 @@ import (
 
 	"github.com/vecgate/vecgate/test/data"
 	"github.com/vecgate/vecgate/test/get/fetch"
-	"github.com/vecgate/vecgate/test/ports"
 	"github.com/vecgate/vecgate/test/stage"
 	"github.com/vecgate/vecgate/test/world"
 )
@@ -41,53 +40,58 @@ protect:
 
 // engine is a database of the story that does not speak SQL.
 type engine struct {
-	name     string // in the configuration, and of its script
-	title    string
-	listener stage.Listener
-	// start runs the server, and returns its target and the environment in which its script finds it.
-	start  func(ctx context.Context, f *fetch.Fetcher, dir string) (*started, error)
-	masked string // what a masked field is printed as
-	denied string // what the client's own error says
-}
-
-// started is an engine that runs.
-type started struct {
-	target  stage.Target
-	python  string // the interpreter that has its client
-	environ func(*stage.Stage) []string
-	process *stage.Process
+	name      string // in the configuration, and of its script
+	title     string
+	listeners []stage.Listener
+	start     func(context.Context, *fetch.Fetcher, string) (*stage.Engine, error)
+	// environ is where its script finds the server itself, and the gateway's listeners.
+	environ func(*stage.Engine, *stage.Stage) [2]string
 }
 
 // engines is in the order of the story.
 func engines() []engine {
 	return []engine{
 		{
-			name: "chroma", title: "Chroma", listener: stage.Listener{Name: "chroma", Protocol: "http", Targets: []string{"chroma"}}, start: startChroma,
-			masked: "[redacted]", denied: "nobody-drops",
+			name: "chroma", title: "Chroma", start: stage.Chroma,
+			listeners: []stage.Listener{{Name: "chroma", Protocol: "http", Targets: []string{"chroma"}}},
+			environ: func(e *stage.Engine, g *stage.Stage) [2]string {
+				return [2]string{"http://" + e.Address, "http://" + g.Address["chroma"]}
+			},
+		},
+		{
+			name: "weaviate", title: "Weaviate", start: stage.Weaviate,
+			listeners: []stage.Listener{
+				{Name: "weaviate", Protocol: "http", Targets: []string{"weaviate"}},
+				{Name: "weaviate-grpc", Protocol: "grpc", Targets: []string{"weaviate"}},
+			},
+			environ: func(e *stage.Engine, g *stage.Stage) [2]string {
+				return [2]string{e.Address + "," + e.GRPC, g.Address["weaviate"] + "," + g.Address["weaviate-grpc"]}
+			},
+		},
+		{
+			name: "milvus", title: "Milvus Lite", start: stage.MilvusLite,
+			listeners: []stage.Listener{{Name: "milvus", Protocol: "grpc", Targets: []string{"milvus"}}},
+			environ: func(e *stage.Engine, g *stage.Stage) [2]string {
+				return [2]string{"http://" + e.Address, "http://" + g.Address["milvus"]}
+			},
 		},
 	}
 }
 
-func startChroma(ctx context.Context, f *fetch.Fetcher, dir string) (*started, error) {
-	python, err := f.Chroma(ctx)
-	if err != nil {
-		return nil, err
+// target is how the gateway reaches a server; its own credential, where it has one, comes from the environment.
+func (e engine) target(s *stage.Engine) (t stage.Target, environ []string) {
+	t = stage.Target{Name: e.name, Engine: e.name, Address: s.Address}
+	var more []string
+	if s.GRPC != "" {
+		more = append(more, fmt.Sprintf("grpc_address: %q", s.GRPC))
 	}
-	port, err := ports.Free()
-	if err != nil {
-		return nil, err
+	if s.Key != "" {
+		variable := strings.ToUpper(e.name) + "_KEY"
+		more = append(more, fmt.Sprintf(`credential: {password: "${env:%s}"}`, variable))
+		environ = []string{variable + "=" + s.Key}
 	}
-	address := fmt.Sprintf("127.0.0.1:%d", port)
-	p, err := stage.Run(dir, nil, python, filepath.Join(filepath.Dir(python), "chroma"), "run", "--path", filepath.Join(dir, "chroma"), "--host", "127.0.0.1", "--port", fmt.Sprint(port))
-	if err != nil {
-		return nil, err
-	}
-	return &started{
-		target: stage.Target{Name: "chroma", Engine: "chroma", Address: address}, python: python, process: p,
-		environ: func(s *stage.Stage) []string {
-			return []string{"CHROMA_ITSELF=http://" + address, "CHROMA=http://" + s.Address["chroma"]}
-		},
-	}, p.Ready(ctx, "http://"+address+"/api/v2/heartbeat")
+	t.More = strings.Join(more, ", ")
+	return t, environ
 }
 
 // demoEngines tells the story over every engine of which there is a real server, with one policy and one log.
@@ -104,10 +108,10 @@ func demoEngines(ctx context.Context, once bool) (err error) {
 	if err := probes(dir); err != nil {
 		return err
 	}
-	var running []*started
+	var running []*stage.Engine
 	defer func() {
 		for _, s := range running {
-			s.process.Stop()
+			s.Stop()
 		}
 	}()
 	all := engines()
@@ -115,13 +119,14 @@ func demoEngines(ctx context.Context, once bool) (err error) {
 	for _, e := range all {
 		say("Starting %s …", e.title)
 		s, err := e.start(ctx, f, dir)
-		if s != nil && s.process != nil {
+		if s != nil && s.Process != nil {
 			running = append(running, s)
 		}
 		if err != nil {
 			return fmt.Errorf("start %s: %w", e.title, err)
 		}
-		o.Listeners, o.Targets = append(o.Listeners, e.listener), append(o.Targets, s.target)
+		target, environ := e.target(s)
+		o.Listeners, o.Targets, o.Environ = append(o.Listeners, e.listeners...), append(o.Targets, target), append(o.Environ, environ...)
 	}
 	say("Starting an identity provider and vecgate …")
 	g, err := stage.Open(ctx, o)
@@ -185,14 +190,16 @@ func probes(dir string) error {
 }
 
 // surroundings is what the story's commands, and people who repeat them, source.
-func surroundings(g *stage.Stage, all []engine, running []*started) string {
+func surroundings(g *stage.Stage, all []engine, running []*stage.Engine) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "export PATH=%s:$PATH\nexport VECGATE_GATEWAY=%s\n", filepath.Dir(g.Binary), g.API)
 	for i, e := range all {
-		for _, v := range running[i].environ(g) {
-			fmt.Fprintf(&b, "export %q\n", v)
+		at := e.environ(running[i], g)
+		fmt.Fprintf(&b, "export %[1]s_ITSELF=%[2]s %[1]s=%[3]s\n", strings.ToUpper(e.name), at[0], at[1])
+		if key := running[i].Key; key != "" {
+			fmt.Fprintf(&b, "export %s_KEY=%s\n", strings.ToUpper(e.name), key)
 		}
-		fmt.Fprintf(&b, "%s() { %s %s.py \"$@\"; }\n", e.name, running[i].python, e.name)
+		fmt.Fprintf(&b, "%s() { %s -W ignore %s.py \"$@\"; }\n", e.name, running[i].Python, e.name)
 	}
 	fmt.Fprintf(&b, `# as WHO COMMAND…: run a command as a person (sam, arno, …).
 as() {
@@ -211,7 +218,7 @@ func engineStory(ctx context.Context, t *teller, g *stage.Stage, e engine) error
 	if err := t.must(e.name+" fill", "100 people"); err != nil {
 		return err
 	}
-	if err := t.must("as sam "+e.name+" search", e.masked); err != nil {
+	if err := t.must("as sam "+e.name+" search", "[redacted]"); err != nil {
 		return err
 	}
 	say("\nGuessing does not help:")
@@ -240,5 +247,5 @@ func engineStory(ctx context.Context, t *teller, g *stage.Stage, e engine) error
 		return orElse(err, "the approved upsert did not run")
 	}
 	t.chapter(e.title+": nobody drops", "The refusal is in the engine's own form, so that its client shows it.")
-	return t.refused("as sam "+e.name+" drop", e.denied)
+	return t.refused("as sam "+e.name+" drop", "nobody-drops")
 }

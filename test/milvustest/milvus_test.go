@@ -145,7 +145,7 @@ func TestAHeldUpsertRunsOnceItIsReleased(t *testing.T) {
 func TestSomebodyWithoutATokenGetsNowhere(t *testing.T) {
 	g := start(t)
 	for _, token := range []string{"", "wrong"} {
-		out, err := g.run(t, nil, g.python, program("day.py"), g.gateway(), token, "count")
+		out, err := g.run(t, nil, g.Python, program("day.py"), g.gateway(), token, "count")
 		if err == nil || !strings.Contains(out, "token") {
 			t.Errorf("with the token %q: %v %s", token, err, out)
 		}
@@ -154,7 +154,7 @@ func TestSomebodyWithoutATokenGetsNowhere(t *testing.T) {
 
 func TestANormalDayOfNodeLooksTheSameThroughTheGateway(t *testing.T) {
 	g := start(t)
-	direct := g.node(t, g.address, "", "everything")
+	direct := g.node(t, g.lite.Address, "", "everything")
 	through := g.node(t, g.Address["grpc"], g.As(t, "tess"), "everything")
 	if d := gocmp.Diff(direct, through); d != "" {
 		t.Errorf("what Tess sees through the gateway differs (-direct +gateway):\n%s", d)

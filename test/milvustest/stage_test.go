@@ -3,9 +3,7 @@ package milvustest
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +12,6 @@ import (
 	"time"
 
 	"github.com/vecgate/vecgate/test/get/fetch"
-	"github.com/vecgate/vecgate/test/ports"
 	"github.com/vecgate/vecgate/test/stage"
 	"github.com/vecgate/vecgate/test/world"
 )
@@ -56,9 +53,8 @@ protect:
 
 // lite is a Milvus Lite with nothing in it.
 type lite struct {
-	python  string
-	address string
-	dir     string
+	*stage.Engine
+	dir string
 }
 
 func startLite(t *testing.T) *lite {
@@ -68,29 +64,19 @@ func startLite(t *testing.T) *lite {
 		t.Fatal(err)
 	}
 	l := &lite{dir: t.TempDir()}
-	if l.python, err = f.Milvus(t.Context()); err != nil {
-		t.Fatal(err)
+	l.Engine, err = stage.MilvusLite(t.Context(), f, l.dir)
+	if l.Engine != nil && l.Process != nil {
+		t.Cleanup(func() {
+			l.Stop()
+			if t.Failed() {
+				t.Log(l.Output())
+			}
+		})
 	}
-	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.address = fmt.Sprintf("127.0.0.1:%d", port)
-	data := filepath.Join(l.dir, "data")
-	if err := os.Mkdir(data, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	stage.Beside(t, l.dir, nil, l.python, "-m", "milvus_lite.cmdline", "server", "--data-dir", data, "--host", "127.0.0.1", "--port", fmt.Sprint(port))
-	for end := time.Now().Add(90 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		conn, err := net.Dial("tcp", l.address)
-		if err == nil {
-			conn.Close()
-			return l
-		}
-		if time.Now().After(end) {
-			t.Fatalf("Milvus Lite does not answer: %v", err)
-		}
-	}
+	return l
 }
 
 // gated is a Milvus Lite behind a gateway.
@@ -104,14 +90,14 @@ func start(t *testing.T) *gated {
 	l := startLite(t)
 	s := stage.Start(t, stage.Options{
 		Listeners: []stage.Listener{{Name: "grpc", Protocol: "grpc"}},
-		Targets:   []stage.Target{{Name: "vectors", Engine: "milvus", Address: l.address}},
+		Targets:   []stage.Target{{Name: "vectors", Engine: "milvus", Address: l.Address}},
 		Policy:    policyText,
 	})
 	return &gated{l, s}
 }
 
 // straight is the address of the server itself, gateway that of the gateway, as clients write them.
-func (l *lite) straight() string { return "http://" + l.address }
+func (l *lite) straight() string { return "http://" + l.Address }
 
 func (g *gated) gateway() string { return "http://" + g.Address["grpc"] }
 
@@ -136,7 +122,7 @@ func program(name string) string { return filepath.Join(world.Root(), "test/milv
 // day returns the lines of a day of pymilvus that ends well.
 func (l *lite) day(t *testing.T, uri, token, what string) []string {
 	t.Helper()
-	out, err := l.run(t, nil, l.python, program("day.py"), uri, token, what)
+	out, err := l.run(t, nil, l.Python, program("day.py"), uri, token, what)
 	if err != nil {
 		t.Errorf("%s at %s: %v\n%s", what, uri, err, out)
 		return []string{""}

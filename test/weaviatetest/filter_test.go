@@ -53,7 +53,7 @@ func TestAnswersUnderAFilterAreTheFilteredExactAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d/v1/graphql", w.gateway), strings.NewReader(string(body)))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+w.gateway+"/v1/graphql", strings.NewReader(string(body)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -74,7 +74,7 @@ func TestTheGRPCInterfaceIsTheOneOfTheOfficialClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), s.python, "-W", "ignore", filepath.Join(world.Root(), "test/weaviatetest/published.py")).Output()
+	out, err := exec.CommandContext(t.Context(), s.Python, "-W", "ignore", filepath.Join(world.Root(), "test/weaviatetest/published.py")).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,7 +17,6 @@ import (
 	"time"
 
 	"github.com/vecgate/vecgate/test/get/fetch"
-	"github.com/vecgate/vecgate/test/ports"
 	"github.com/vecgate/vecgate/test/stage"
 	"github.com/vecgate/vecgate/test/world"
 )
@@ -50,15 +48,11 @@ protect:
     except: {groups: [Everything]}
 `
 
-// engineKey is the database's own key, which no caller of the gateway has.
-const engineKey = "key-of-the-engine"
-
 // server is the one Weaviate of all these tests: it takes some seconds to start. Every test begins with nothing in it.
 type server struct {
-	python, modules string // of the clients
-	http, grpc      int
-	process         *stage.Process
-	dir             string
+	*stage.Engine
+	modules string // of the JavaScript client
+	dir     string
 }
 
 var (
@@ -69,7 +63,7 @@ var (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if opened != nil {
-		opened.process.Stop()
+		opened.Stop()
 		_ = os.RemoveAll(opened.dir)
 	}
 	os.Exit(code)
@@ -83,47 +77,24 @@ func open() (s *server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.python, err = f.WeaviatePython(ctx); err != nil {
-		return nil, err
-	}
 	if s.modules, err = f.WeaviateNode(ctx); err != nil {
 		return nil, err
 	}
-	program, err := f.Weaviate(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var port [6]int
-	for i := range port {
-		if port[i], err = ports.Free(); err != nil {
-			return nil, err
-		}
-	}
-	s.http, s.grpc = port[0], port[1]
 	if s.dir, err = os.MkdirTemp("", "vecgate-weaviate-"); err != nil {
 		return nil, err
 	}
-	environ := []string{
-		"AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED=false", "AUTHENTICATION_APIKEY_ENABLED=true", "AUTHENTICATION_APIKEY_ALLOWED_KEYS=" + engineKey,
-		"AUTHENTICATION_APIKEY_USERS=gateway", "AUTHORIZATION_ADMINLIST_ENABLED=true", "AUTHORIZATION_ADMINLIST_USERS=gateway",
-		"PERSISTENCE_DATA_PATH=" + filepath.Join(s.dir, "data"), "DEFAULT_VECTORIZER_MODULE=none", "ENABLE_API_BASED_MODULES=false", "ENABLE_MODULES=backup-filesystem",
-		"BACKUP_FILESYSTEM_PATH=" + filepath.Join(s.dir, "backups"), "CLUSTER_HOSTNAME=node1", "CLUSTER_ADVERTISE_ADDR=127.0.0.1",
-		fmt.Sprintf("CLUSTER_GOSSIP_BIND_PORT=%d", port[2]), fmt.Sprintf("CLUSTER_DATA_BIND_PORT=%d", port[3]),
-		fmt.Sprintf("RAFT_PORT=%d", port[4]), fmt.Sprintf("RAFT_INTERNAL_RPC_PORT=%d", port[5]), fmt.Sprintf("RAFT_JOIN=node1:%d", port[4]), "RAFT_BOOTSTRAP_EXPECT=1",
-		fmt.Sprintf("GRPC_PORT=%d", s.grpc), "GO_PROFILING_DISABLE=true", "DISABLE_TELEMETRY=true", "LOG_LEVEL=warning", "ASYNC_INDEXING=false",
+	s.Engine, err = stage.Weaviate(ctx, f, s.dir)
+	if s.Engine != nil {
+		opened = s
 	}
-	if s.process, err = stage.Run(s.dir, environ, program, "--scheme", "http", "--host", "127.0.0.1", "--port", fmt.Sprint(s.http)); err != nil {
-		return nil, err
-	}
-	opened = s
-	return s, s.process.Ready(ctx, fmt.Sprintf("http://127.0.0.1:%d/v1/.well-known/ready", s.http))
+	return s, err
 }
 
 // theatre is the Weaviate, with nothing in it, and a gateway before it.
 type theatre struct {
 	*stage.Stage
 	*server
-	gateway, calls int // the ports of the gateway's listeners
+	gateway, calls string // the addresses of the gateway's listeners
 }
 
 func start(t *testing.T, protects string) *theatre {
@@ -137,16 +108,16 @@ func start(t *testing.T, protects string) *theatre {
 	w.Stage = stage.Start(t, stage.Options{
 		Listeners: []stage.Listener{{Name: "rest", Protocol: "http"}, {Name: "calls", Protocol: "grpc"}},
 		Targets: []stage.Target{{
-			Name: "docs", Engine: "weaviate", Address: fmt.Sprintf("127.0.0.1:%d", w.http),
-			More: fmt.Sprintf(`grpc_address: "127.0.0.1:%d", credential: {password: "${env:ENGINE_KEY}"}`, w.grpc),
+			Name: "docs", Engine: "weaviate", Address: s.Address,
+			More: fmt.Sprintf(`grpc_address: %q, credential: {password: "${env:ENGINE_KEY}"}`, s.GRPC),
 		}},
-		Environ: []string{"ENGINE_KEY=" + engineKey},
+		Environ: []string{"ENGINE_KEY=" + s.Key},
 		Policy:  policyText + protects,
 	})
-	w.gateway, w.calls = port(t, w.Address["rest"]), port(t, w.Address["calls"])
+	w.gateway, w.calls = w.Stage.Address["rest"], w.Stage.Address["calls"]
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(s.process.Output())
+			t.Log(s.Output())
 		}
 	})
 	return w
@@ -155,11 +126,11 @@ func start(t *testing.T, protects string) *theatre {
 // direct asks the server itself.
 func (s *server) direct(t *testing.T, method, path, body string) string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, fmt.Sprintf("http://127.0.0.1:%d%s", s.http, path), strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Address+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+engineKey)
+	req.Header.Set("Authorization", "Bearer "+s.Key)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -224,32 +195,22 @@ func (s *server) clear(t *testing.T) {
 	}
 }
 
-func port(t *testing.T, address string) int {
-	t.Helper()
-	_, text, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var n int
-	if _, err := fmt.Sscan(text, &n); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
+// port is the port of an address.
+func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
 // run runs a client's day, direct or through the gateway, and returns what it printed.
 func (w *theatre) run(direct bool, token, what string) (string, error) {
 	http, grpc := w.gateway, w.calls
 	if direct {
-		http, grpc, token = w.http, w.grpc, engineKey
+		http, grpc, token = w.server.Address, w.GRPC, w.Key
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	argv := []string{w.python, "-W", "ignore", filepath.Join(world.Root(), "test/weaviatetest/day.py")}
+	argv := []string{w.Python, "-W", "ignore", filepath.Join(world.Root(), "test/weaviatetest/day.py")}
 	if what == "javascript" {
 		argv = []string{"node", filepath.Join(world.Root(), "test/weaviatetest/day.js")}
 	}
-	cmd := exec.CommandContext(ctx, argv[0], append(argv[1:], fmt.Sprint(http), fmt.Sprint(grpc), token, what)...)
+	cmd := exec.CommandContext(ctx, argv[0], append(argv[1:], port(http), port(grpc), token, what)...)
 	cmd.Dir, cmd.Env = w.Stage.Dir, append(os.Environ(), "NODE_PATH="+w.modules)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints

@@ -107,7 +107,7 @@ func TestATokenOfTheProviderIsTakenAsItIs(t *testing.T) {
 
 func TestSomebodyWithoutATokenGetsNowhere(t *testing.T) {
 	w := start(t, "")
-	for _, token := range []string{"wrong", engineKey} {
+	for _, token := range []string{"wrong", w.Key} {
 		if out, err := w.run(false, token, "count"); err == nil || !strings.Contains(out, "token") && !strings.Contains(out, "credential") {
 			t.Errorf("with the token %q: %v %s", token, err, out)
 		}
