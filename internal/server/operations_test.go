@@ -36,7 +36,7 @@ PostgreSQL has statements instead of operations: [postgres.md](postgres.md).
 		engines[engine] = true
 	}
 	for _, engine := range slices.Sorted(maps.Keys(engines)) {
-		fmt.Fprintf(&b, "\n## %s\n", strings.ToUpper(engine[:1])+engine[1:])
+		fmt.Fprintf(&b, "\n## %s\n", strings.ReplaceAll(strings.ToUpper(engine[:1])+engine[1:], "Opensearch", "OpenSearch"))
 		if dialect := dialects[engine]; dialect != nil {
 			b.WriteString("\n| operation | request | action | |\n|---|---|---|---|\n")
 			for _, r := range dialect(time.Now).Routes() {
