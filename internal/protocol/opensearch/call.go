@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
@@ -17,6 +18,7 @@ type call struct {
 	ctx     context.Context
 	dialect *Dialect
 	names   map[string]string // what the names in the request stood for when it was read
+	since   time.Time         // when that was
 	out     httpwire.Call
 }
 

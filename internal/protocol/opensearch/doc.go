@@ -75,7 +75,7 @@ func (d *Dialect) Read(ctx context.Context, r *httpwire.Request) (*httpwire.Call
 		return nil, unclear("the operation is not known")
 	}
 	c := &call{
-		dialect: d, ctx: ctx, Request: r,
+		dialect: d, ctx: ctx, Request: r, since: d.indices.now(),
 		out: httpwire.Call{Method: r.Route.Method, Query: r.Query, Body: r.Body, Lines: r.Lines, Path: path(r)},
 	}
 	if err := c.params(); err != nil {

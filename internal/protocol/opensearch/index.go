@@ -152,11 +152,10 @@ func (c *call) index(ctx context.Context, name string) (*index, error) {
 }
 
 // unchanged returns a check that what names stand for is what it was when the request was read: a person may have taken
-// their time to release it.
+// their time to release it, and obligations are taken on once more after that.
 func (c *call) unchanged() func(context.Context) error {
-	read := c.dialect.indices.now()
 	return func(ctx context.Context) error {
-		if c.dialect.indices.now().Before(read.Add(remember)) {
+		if c.dialect.indices.now().Before(c.since.Add(remember)) {
 			return nil
 		}
 		for name, text := range c.names {

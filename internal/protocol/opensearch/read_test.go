@@ -484,6 +484,13 @@ func TestARequestThatWasHeldIsNotSentWhenItsIndexIsAnotherOneNow(t *testing.T) {
 		if err := obliged.Check(t.Context()); err == nil {
 			t.Errorf("%.40q became %.40q, and the request is sent", was, becomes)
 		}
+		// Obligations are taken on again once a person has released a request.
+		if obliged, err = call.Oblige(&access.Obligations{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := obliged.Check(t.Context()); err == nil {
+			t.Errorf("%.40q became %.40q while the request was held, and it is sent", was, becomes)
+		}
 	}
 }
 
