@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"reflect"
 	"sort"
 	"strconv"
 	"time"
@@ -39,6 +41,10 @@ type request struct {
 	sent    []byte // the call's message
 	obliged *Obliged
 	under   *access.Protection // what it was obliged under
+
+	again  func(context.Context) (*Call, error) // reads it once more, from the bytes that came
+	waited bool                                 // for a person
+	asks   access.Obligations                   // what obliged fulfils
 }
 
 // set makes the operation of what was read.
@@ -106,14 +112,17 @@ func (q *request) Wire() []byte { return q.wire }
 
 // Waiting implements gate.Exchange. gRPC has no way to tell a client that it waits; that it went away ends the context
 // that Serve was given.
-func (q *request) Waiting(access.Notice) error { return nil }
+func (q *request) Waiting(access.Notice) error {
+	q.waited = true
+	return nil
+}
 
 // Oblige implements gate.Exchange.
 func (q *request) Oblige(o *access.Obligations) error {
 	if q.fault != nil {
 		return q.fault
 	}
-	q.under, q.obliged = o.Protection, &Obliged{}
+	q.under, q.obliged, q.asks = o.Protection, &Obliged{}, *o
 	if q.call.Oblige != nil {
 		obliged, err := q.call.Oblige(o)
 		if err != nil {
@@ -132,8 +141,33 @@ func (q *request) Oblige(o *access.Obligations) error {
 	return nil
 }
 
+// reread reads a request that waited for a person once more: an alias may lead elsewhere now, or a name belong to another
+// collection. What would do anything else than what was released is not sent.
+func (q *request) reread(ctx context.Context) error {
+	call, err := q.again(ctx)
+	var sent []byte
+	if err == nil {
+		sent, err = encode(call.Message)
+	}
+	if err == nil && (!reflect.DeepEqual(call.Accesses, q.call.Accesses) || !maps.Equal(call.Metadata, q.call.Metadata) || !bytes.Equal(sent, q.sent)) {
+		err = errors.New("it is read as something else now")
+	}
+	if err != nil {
+		return &access.Refusal{
+			Code: access.CodeNotReleased, Message: "what the request would do has changed while it was held", Hint: "send it again to ask anew", Err: err,
+		}
+	}
+	q.call = call
+	return q.Oblige(&q.asks)
+}
+
 // outgoing is the message as it is sent under its obligations, once nothing speaks against that.
 func (q *request) outgoing(ctx context.Context) ([]byte, error) {
+	if q.waited {
+		if err := q.reread(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if q.obliged.Check != nil {
 		if err := q.obliged.Check(ctx); err != nil {
 			if refusal, ok := errors.AsType[*access.Refusal](err); ok {

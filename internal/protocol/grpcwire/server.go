@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/gate"
@@ -276,17 +278,27 @@ func (s *Server) call(ctx context.Context, q *request, from *frames, b []byte, m
 		return nil, err
 	}
 	ask := &exchange{request: *q}
-	r := &Request{
-		Method: q.method, Target: q.target.Gate.Name, Message: message, Metadata: metadata, Later: more, Ask: ask.ask, May: q.session.May,
+	understand := func(ctx context.Context, message proto.Message) (*Call, error) {
+		r := &Request{
+			Method: q.method, Target: q.target.Gate.Name, Message: message, Metadata: maps.Clone(metadata), Later: more, Ask: ask.ask, May: q.session.May,
+		}
+		if q.target.Look != nil {
+			r.Look = ask.look
+		}
+		call, err := q.target.Dialect.Read(ctx, r)
+		if err == nil && (call == nil || call.Message == nil) {
+			err = fmt.Errorf("%s: the dialect made no call of it", q.method.Name)
+		}
+		return call, err
 	}
-	if q.target.Look != nil {
-		r.Look = ask.look
+	q.again = func(ctx context.Context) (*Call, error) {
+		message, _, err := decode(q.method.Request, b)
+		if err != nil {
+			return nil, err
+		}
+		return understand(ctx, message)
 	}
-	call, err := q.target.Dialect.Read(ctx, r)
-	if err == nil && (call == nil || call.Message == nil) {
-		err = fmt.Errorf("%s: the dialect made no call of it", q.method.Name)
-	}
-	return call, err
+	return understand(ctx, message)
 }
 
 // meta takes the metadata that a dialect asks for, each once.

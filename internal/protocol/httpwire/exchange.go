@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -33,6 +34,9 @@ type exchange struct {
 	body    []byte // what the call sends, unless an obligation changes it
 	kind    string // and as what type
 	obliged *Obliged
+	asked   *Request           // as it came, to be read again after a hold
+	waited  bool               // for a person
+	under   access.Obligations // what obliged fulfils
 	resp    *http.Response
 	begun   bool // a part of the answer has left
 	broken  bool // the answer cannot be completed
@@ -109,14 +113,17 @@ func (x *exchange) Wire() []byte { return x.wire }
 
 // Waiting implements gate.Exchange. HTTP has no way to tell a client that it waits; that it went away ends the context
 // that Serve was given.
-func (x *exchange) Waiting(access.Notice) error { return nil }
+func (x *exchange) Waiting(access.Notice) error {
+	x.waited = true
+	return nil
+}
 
 // Oblige implements gate.Exchange.
 func (x *exchange) Oblige(o *access.Obligations) error {
 	if x.fault != nil {
 		return x.fault
 	}
-	x.obliged = &Obliged{}
+	x.obliged, x.under = &Obliged{}, *o
 	if x.call.Oblige != nil {
 		obliged, err := x.call.Oblige(o)
 		if err != nil {
@@ -130,8 +137,34 @@ func (x *exchange) Oblige(o *access.Obligations) error {
 	return nil
 }
 
+// again reads a request that waited for a person once more: an alias may lead elsewhere now, or a name belong to another
+// collection. What would do anything else than what was released is not sent.
+func (x *exchange) again(ctx context.Context) error {
+	call, err := x.target.Dialect.Read(ctx, x.asked)
+	if err == nil {
+		body, _ := document(call.Body, call.Lines)
+		now := render(call.Method, call.Path, encode(call.Query, call.Lists), call.Headers, body, nil)
+		if !reflect.DeepEqual(call.Accesses, x.call.Accesses) || !bytes.Equal(now, x.wire) {
+			err = errors.New("it is read as something else now")
+		}
+	}
+	if err != nil {
+		return &access.Refusal{
+			Code: access.CodeNotReleased, Message: "what the request would do has changed while it was held", Hint: "send it again to ask anew", Err: err,
+		}
+	}
+	x.call = call
+	x.body, x.kind = document(call.Body, call.Lines)
+	return x.Oblige(&x.under)
+}
+
 // Forward implements gate.Exchange.
 func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape) error {
+	if x.waited {
+		if err := x.again(ctx); err != nil {
+			return err
+		}
+	}
 	if x.obliged.Check != nil {
 		if err := x.obliged.Check(ctx); err != nil {
 			if refusal, ok := errors.AsType[*access.Refusal](err); ok {

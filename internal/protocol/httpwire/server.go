@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -153,6 +154,9 @@ func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []
 	}
 	var call *Call
 	if fault == nil {
+		asked := *ask
+		asked.Params, asked.Query = maps.Clone(ask.Params), maps.Clone(ask.Query)
+		x.asked = &asked
 		call, fault = x.target.Dialect.Read(ctx, ask)
 	}
 	x.set(r, call, fault)

@@ -65,6 +65,7 @@ func RunGRPC(t *testing.T, s *GRPCSuite) {
 		"an answer that breaks off in the middle is seen to":              grpcBroken,
 		"a denial can be used and is no invitation to try again":          grpcDenial,
 		"a held request runs once when it is released":                    grpcHoldAndRelease,
+		"a held request that leads elsewhere by now is not sent":          grpcHoldAndMove,
 		"a held request that cannot wait any longer is sent again":        grpcHoldAndResend,
 		"a held request waits no longer than its client":                  grpcHoldUntilDeadline,
 		"a held request is abandoned when its client goes":                grpcAbandon,
