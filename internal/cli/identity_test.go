@@ -218,7 +218,12 @@ func TestBrowserCommandIsUsed(t *testing.T) {
 	}
 	d.environ["BROWSER"] = script
 	d.login()
-	if got, err := os.ReadFile(mark); err != nil || !strings.HasPrefix(string(got), d.idp.Issuer("corp")+"/authorize?") {
+	// Nobody waits for a browser: it may still be starting when somebody has signed in already.
+	got, err := os.ReadFile(mark)
+	for end := time.Now().Add(30 * time.Second); err != nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		got, err = os.ReadFile(mark)
+	}
+	if err != nil || !strings.HasPrefix(string(got), d.idp.Issuer("corp")+"/authorize?") {
 		t.Errorf("the browser got %q, %v", got, err)
 	}
 }
