@@ -14,14 +14,17 @@ func TestIdleVisitorsMakeRoomAndBusyOnesStay(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/busy" {
 			entered <- true
-			<-leave
+			select {
+			case <-leave:
+			case <-r.Context().Done():
+			}
 		}
 		_, _ = io.WriteString(w, "ok")
 	}))
 	v := newVisitors(func() int { return 3 })
 	server.Config.ConnState = v.see
 	server.Start()
-	defer server.Close()
+	t.Cleanup(server.Close) // after the visitors have gone, for it waits for those at work
 	visit := func(path string) net.Conn {
 		t.Helper()
 		c, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -39,12 +42,37 @@ func TestIdleVisitorsMakeRoomAndBusyOnesStay(t *testing.T) {
 		n, err := c.Read(make([]byte, 4096))
 		return err == nil && n > 0
 	}
-	busy := visit("/busy")
-	<-entered
+	// rest waits until the server knows that all but the busy one are idle, which it learns after its client has the answer.
+	rest := func() {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+			v.mu.Lock()
+			resting := len(v.idle) == len(v.all)-1
+			v.mu.Unlock()
+			if resting {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatal("a visitor that has been answered is not idle")
+			}
+		}
+	}
+	work := func() net.Conn {
+		t.Helper()
+		c := visit("/busy")
+		select {
+		case <-entered:
+		case <-time.After(10 * time.Second):
+			t.Fatal("a visitor could not start to work")
+		}
+		return c
+	}
+	busy := work()
 	for range 20 {
 		if !answered(visit("/")) {
 			t.Fatal("a visitor was turned away although others were idle")
 		}
+		rest()
 	}
 	v.mu.Lock()
 	all := len(v.all)
@@ -52,9 +80,7 @@ func TestIdleVisitorsMakeRoomAndBusyOnesStay(t *testing.T) {
 	if all > 3 {
 		t.Errorf("%d connections are open", all)
 	}
-	second, third := visit("/busy"), visit("/busy")
-	<-entered
-	<-entered
+	second, third := work(), work()
 	if answered(visit("/")) {
 		t.Error("a fourth visitor came in although three were at work")
 	}
