@@ -444,6 +444,9 @@ func TestDigestBindsEverythingThatMatters(t *testing.T) {
 	op := func(text string, canonical []byte) *access.Operation {
 		return &access.Operation{Text: text, Canonical: canonical}
 	}
+	drop := access.Access{Action: access.SchemaDrop, Resource: access.Resource{Target: "t", Namespace: "n", Collection: "c"}}
+	elsewhere := drop
+	elsewhere.Resource.Collection = "d"
 	all := map[string]string{
 		"base":       Digest(alice, "t", "p", op("q", nil)),
 		"subject":    Digest(bob, "t", "p", op("q", nil)),
@@ -452,6 +455,12 @@ func TestDigestBindsEverythingThatMatters(t *testing.T) {
 		"text":       Digest(alice, "t", "p", op("Q", nil)),
 		"parameters": Digest(alice, "t", "p", op("q", []byte("q\x00x"))),
 		"shifted":    Digest(alice, "tp", "", op("q", nil)),
+		"effect":     Digest(alice, "t", "p", &access.Operation{Text: "q", Accesses: []access.Access{drop}}),
+		"elsewhere":  Digest(alice, "t", "p", &access.Operation{Text: "q", Accesses: []access.Access{elsewhere}}),
+		"both":       Digest(alice, "t", "p", &access.Operation{Text: "q", Accesses: []access.Access{drop, elsewhere}}),
+	}
+	if all["both"] != Digest(alice, "t", "p", &access.Operation{Text: "q", Accesses: []access.Access{elsewhere, drop}}) {
+		t.Error("the order in which effects are found makes another request")
 	}
 	seen := map[string]string{}
 	for name, d := range all {

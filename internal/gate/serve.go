@@ -1,12 +1,15 @@
 package gate
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -301,20 +304,36 @@ func (w *walk) stoppedWaiting(ctx context.Context, filed access.Request, notice 
 	return asRefusal(fmt.Errorf("wait for request %s: %w", filed.ID, err), access.CodeInternal)
 }
 
-// Digest is what an approval is bound to: who, where, under which policy, and exactly what.
+// Digest is what an approval is bound to: who, where, under which policy, exactly what, and what that would do: the same
+// words mean something else once an alias has been moved.
 func Digest(s *access.Subject, target, policy string, op *access.Operation) string {
 	h := sha256.New()
 	body := op.Canonical
 	if body == nil {
 		body = []byte(op.Text)
 	}
-	for _, part := range [][]byte{[]byte("vecgate request v1"), []byte(s.ID), []byte(target), []byte(policy), body} {
+	parts := [][]byte{[]byte("vecgate request v2"), []byte(s.ID), []byte(target), []byte(policy), body}
+	for _, part := range append(parts, effects(op.Accesses)...) {
 		var n [8]byte
 		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
 		h.Write(n[:])
 		h.Write(part)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// effects are accesses in a form that does not depend on the order in which a front end found them.
+func effects(accesses []access.Access) [][]byte {
+	var all [][]byte
+	for _, a := range accesses {
+		for _, list := range []*[]string{&a.Attributes.Fields, &a.Attributes.FilterFields, &a.Attributes.IDs, &a.Attributes.OrderBy} {
+			*list = slices.Sorted(slices.Values(*list))
+		}
+		text, _ := json.Marshal(a) // of strings, numbers and truths: it cannot fail
+		all = append(all, text)
+	}
+	slices.SortFunc(all, bytes.Compare)
+	return all
 }
 
 // causeOf is what a refusal hides from the client.

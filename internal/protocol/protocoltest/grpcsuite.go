@@ -66,6 +66,7 @@ func RunGRPC(t *testing.T, s *GRPCSuite) {
 		"a denial can be used and is no invitation to try again":          grpcDenial,
 		"a held request runs once when it is released":                    grpcHoldAndRelease,
 		"a held request that leads elsewhere by now is not sent":          grpcHoldAndMove,
+		"a released request that leads elsewhere by now is held again":    grpcResendAfterMove,
 		"a held request that cannot wait any longer is sent again":        grpcHoldAndResend,
 		"a held request waits no longer than its client":                  grpcHoldUntilDeadline,
 		"a held request is abandoned when its client goes":                grpcAbandon,

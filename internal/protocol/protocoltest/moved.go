@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
@@ -52,6 +53,24 @@ func holdAndMove(t *testing.T, s *Suite) {
 	}
 }
 
+// resendAfterMove is holdAndMove for who does not wait: what was released is not what the same words mean by now.
+func resendAfterMove(t *testing.T, s *Suite) {
+	var now atomic.Bool
+	w := Start(t, s, func(_ *httpwire.Config, t *httpwire.Target) {
+		t.Dialect, t.Gate.Hold = moving{t.Dialect, &now}, time.Millisecond
+	})
+	w.Rule(held)
+	refused(t, w, w.Do(t.Context(), s.Write), s.Write, access.CodeHeld)
+	w.Release(access.StateApproved)
+	now.Store(true)
+	if a := w.Do(t.Context(), s.Write); a.Header.Get("X-Vecgate-Code") != string(access.CodeHeld) {
+		t.Errorf("sent again: %v", a)
+	}
+	if n := len(w.Received(s.Write)); n != 0 {
+		t.Errorf("reached the target %d times", n)
+	}
+}
+
 // movingCalls is moving over gRPC.
 type movingCalls struct {
 	grpcwire.Dialect
@@ -78,6 +97,23 @@ func grpcHoldAndMove(t *testing.T, s *GRPCSuite) {
 	w.Release(access.StateApproved)
 	if a := <-done; a.Code() != string(access.CodeNotReleased) {
 		t.Errorf("answered with the code %q", a.Code())
+	}
+	if n := len(w.Received(s.Write.Method)); n != 0 {
+		t.Errorf("reached the target %d times", n)
+	}
+}
+
+func grpcResendAfterMove(t *testing.T, s *GRPCSuite) {
+	var now atomic.Bool
+	w := StartGRPC(t, s, func(_ *grpcwire.Config, t *grpcwire.Target) {
+		t.Dialect, t.Gate.Hold = movingCalls{t.Dialect, &now}, time.Millisecond
+	})
+	w.Rule(held)
+	w.says(s, w.Do(t.Context(), s.Write), s.Write, access.CodeHeld)
+	w.Release(access.StateApproved)
+	now.Store(true)
+	if a := w.Do(t.Context(), s.Write); a.Code() != string(access.CodeHeld) {
+		t.Errorf("sent again, answered with the code %q", a.Code())
 	}
 	if n := len(w.Received(s.Write.Method)); n != 0 {
 		t.Errorf("reached the target %d times", n)

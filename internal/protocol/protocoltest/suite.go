@@ -57,6 +57,7 @@ func Run(t *testing.T, s *Suite) {
 		"a denial can be used and is no invitation to try again":          denial,
 		"a held request runs once when it is released":                    holdAndRelease,
 		"a held request that leads elsewhere by now is not sent":          holdAndMove,
+		"a released request that leads elsewhere by now is held again":    resendAfterMove,
 		"a held request that cannot wait any longer is sent again":        holdAndResend,
 		"a held request is abandoned when its client goes":                abandon,
 		"credentials are seen by nobody":                                  credentials,
