@@ -70,7 +70,7 @@ func (s *Server) calls(l *config.Listener) (*grpcwire.Server, error) {
 		speaks := dialect(s.options.Now)
 		s.placed(t, speaks)
 		c.Targets[t.Name] = grpcwire.Target{
-			Gate: s.gateTarget(t), Dialect: speaks, Address: net.JoinHostPort(host, fmt.Sprint(port)), TLS: upstream, Shows: grpcwire.Scheme(t.Credential.Header),
+			Gate: s.gateTarget(t), Dialect: speaks, Address: net.JoinHostPort(host, fmt.Sprint(port)), TLS: upstream, Shows: grpcwire.Scheme(t.Credential.Header), Narrow: s.narrow(t),
 			Look: httpwire.Look(httpwire.Target{Gate: s.gateTarget(t), Address: t.Address, TLS: rest, Shows: httpwire.Scheme(t.Credential.Header)}),
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/pinecone"
 	"github.com/vecgate/vecgate/internal/protocol/qdrant"
 	"github.com/vecgate/vecgate/internal/protocol/weaviate"
+	"github.com/vecgate/vecgate/internal/vault"
 )
 
 // dialects are the engines that speak HTTP, by the name that a target's engine has in the configuration.
@@ -59,7 +60,7 @@ func (s *Server) http(l *config.Listener) (frontEnd, error) {
 		s.placed(t, dialect)
 		c.Targets[t.Name] = httpwire.Target{
 			Gate: s.gateTarget(t), Dialect: dialect, Address: t.Address, TLS: upstream, Shows: httpwire.Scheme(t.Credential.Header),
-			Signing: httpwire.Signing{Region: t.Credential.Region, Service: t.Credential.Service},
+			Signing: httpwire.Signing{Region: t.Credential.Region, Service: t.Credential.Service}, Narrow: s.narrow(t),
 		}
 	}
 	if !s.speaksGRPC(l) {
@@ -80,6 +81,14 @@ func (s *Server) dialect(t *config.Target) (httpwire.Dialect, error) {
 		return described(t)
 	}
 	return dialects[t.Engine](s.options.Now), nil
+}
+
+// narrow makes what is shown to a target of its credential, where the configuration says so.
+func (s *Server) narrow(t *config.Target) vault.Narrow {
+	if t.Credential.Mint == config.MintJWT {
+		return qdrant.Mint(s.options.Now)
+	}
+	return nil
 }
 
 // silence ends a session of HTTP requests: no connection says when a client is done.
