@@ -30,6 +30,7 @@ import (
 	"github.com/vecgate/vecgate/internal/identity"
 	"github.com/vecgate/vecgate/internal/policy"
 	"github.com/vecgate/vecgate/internal/protocol/postgres"
+	"github.com/vecgate/vecgate/internal/protocol/qdrant"
 	"github.com/vecgate/vecgate/internal/store"
 	"github.com/vecgate/vecgate/internal/vault"
 )
@@ -61,6 +62,7 @@ type Server struct {
 	metrics  *prometheus.Registry
 	meter    *meter
 	targets  postgres.Shared // what listeners know of targets that several of them reach
+	names    map[string]*qdrant.Names
 	fronts   []front
 	evidence *evidence
 
@@ -77,7 +79,7 @@ type front struct {
 
 // Run is a gateway's life: it returns nil after ctx ended and everything was stopped in good order.
 func Run(ctx context.Context, cfg *config.Config, o Options) error {
-	s := &Server{options: o, config: cfg, log: o.Log, metrics: prometheus.NewRegistry()}
+	s := &Server{options: o, config: cfg, log: o.Log, metrics: prometheus.NewRegistry(), names: map[string]*qdrant.Names{}}
 	if s.options.Now == nil {
 		s.options.Now = time.Now
 	}

@@ -137,7 +137,7 @@ func TestATokenOpensWhatWasJudgedOnlyAndExpiresBeforeAStandIn(t *testing.T) {
 		method, path, body string
 		want               []standin.Token
 	}{
-		{"POST", "/collections/a/points/count", `{}`, []standin.Token{{Method: "GET /aliases", Access: all}, {Method: "POST /collections/{name}/points/count", Access: on("a", "r")}}},
+		{"POST", "/collections/a/points/count", `{}`, []standin.Token{{Method: "GET /aliases", Access: all}, {Method: "GET /collections", Access: all}, {Method: "POST /collections/{name}/points/count", Access: on("a", "r")}}},
 		{"POST", "/collections/a/points", `{"ids":[1]}`, []standin.Token{{Method: "POST /collections/{name}/points/scroll", Access: on("a", "r")}, {Method: "POST /collections/{name}/points", Access: on("a", "r")}}},
 		{
 			"PUT", "/collections/b/points", `{"points":[{"id":1,"vector":[1,2],"payload":{"tenant":"a"}}]}`,
