@@ -164,7 +164,7 @@ func call(t *testing.T, g *world.Gateway, token, method, path string, body any) 
 // fetch gets a page without any credential.
 func fetch(t *testing.T, address string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -195,7 +195,7 @@ func knock(t *testing.T, g *world.Gateway, params [][2]string, password string) 
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(out)+4)), out...)); err != nil {
 		t.Fatal(err)
 	}

@@ -381,7 +381,7 @@ func TestRequestSurvivesARestartAndIsUsedOnceByWhoResendsIt(t *testing.T) {
 	out, err := as(t, g, "arno", "requests", "approve", id)
 	must(t, out, err)
 	conn := connect(t, g, "sam", token(t, g, "sam"), nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if _, err := conn.Exec(ctx, sql); err != nil {
 		t.Fatalf("resent: %v", err)
