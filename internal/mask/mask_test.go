@@ -118,10 +118,12 @@ func TestKeyIsCopied(t *testing.T) {
 	}
 }
 
-func TestRoundKeepsTwoDecimals(t *testing.T) {
+func TestRoundKeepsTwoDecimalsAndThreeDigits(t *testing.T) {
 	for in, want := range map[float64]float64{
-		0: 0, 0.004: 0, -0.004: 0, 0.005: 0.01, 0.126: 0.13, -0.126: -0.13, 1.999: 2, 12345.678: 12345.68,
-		1e300: 1e300, math.Inf(1): math.Inf(1), math.Inf(-1): math.Inf(-1),
+		0: 0, 0.004: 0, -0.004: 0, 0.005: 0.01, 0.126: 0.13, -0.126: -0.13, 1.999: 2, 9.999: 10, 12.345: 12.3, -12.345: -12.3, 99.96: 100, 123.456: 123, 12345.678: 12300,
+		// One number of a hidden vector, as the inner product with a query of one very large number.
+		0.0123456789 * 1e9: 12300000, -0.0123456789 * 1e15: -12300000000000, 0.0123456789 * 1e30: 1.23e28,
+		1e300: 1e300, math.MaxFloat64: 1.79e308, -math.MaxFloat64: -1.79e308, math.Inf(1): math.Inf(1), math.Inf(-1): math.Inf(-1),
 	} {
 		got := mask.Round(in)
 		if got != want || math.Signbit(got) != math.Signbit(want) {
