@@ -176,15 +176,18 @@ func (c *call) write(v jsonstream.Value) (*written, error) {
 			return nil, err
 		}
 	}
-	seen := map[string]bool{}
-	for name := range properties.Members() {
+	seen, own := map[string]bool{}, empty
+	for name, value := range properties.Members() {
 		if !propertyForm.MatchString(name) || seen[lower(name)] {
 			return nil, unclear("an object has a property whose name is none, or two that Weaviate takes for one")
 		}
-		seen[lower(name)] = true
+		seen[lower(name)], own = true, own.With(lower(name), value)
 		if _, known := w.class.properties[lower(name)]; !known && w.grows == "" {
 			w.grows = access.SchemaAlter
 		}
+	}
+	if len(seen) > 0 {
+		w.value = w.value.With("properties", own) // by the names that Weaviate gives them, which are those that are judged
 	}
 	w.vectors = v.Get("vector").Len() > 0 || v.Get("vectors").Len() > 0
 	w.at = c.of(w.class, w.tenant)
