@@ -112,7 +112,7 @@ func (q *request) Wire() []byte { return q.wire }
 
 // Waiting implements gate.Exchange. gRPC has no way to tell a client that it waits; that it went away ends the context
 // that Serve was given.
-func (q *request) Waiting(access.Notice) error {
+func (q *request) Waiting(access.Notice, gate.Tape) error {
 	q.waited = true
 	return nil
 }

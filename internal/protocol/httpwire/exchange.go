@@ -113,7 +113,7 @@ func (x *exchange) Wire() []byte { return x.wire }
 
 // Waiting implements gate.Exchange. HTTP has no way to tell a client that it waits; that it went away ends the context
 // that Serve was given.
-func (x *exchange) Waiting(access.Notice) error {
+func (x *exchange) Waiting(access.Notice, gate.Tape) error {
 	x.waited = true
 	return nil
 }

@@ -95,14 +95,18 @@ func (x *exchange) Wire() []byte { return x.raw }
 func (x *exchange) Operation() *access.Operation { return &x.op }
 
 // Waiting implements gate.Exchange.
-func (x *exchange) Waiting(n access.Notice) error {
+func (x *exchange) Waiting(n access.Notice, tape gate.Tape) error {
 	message := fmt.Sprintf("held for approval as request %s: %s", n.Request, n.Message)
 	hint := n.Hint
 	if hint == "" {
 		hint = "the request goes on once it is approved at " + n.URL + "; cancel it to take it back"
 	}
 	report := wire.Report{Severity: "NOTICE", SQLSTATE: "00000", Message: message, Hint: hint}
-	if err := x.s.write(report.Append(nil)); err != nil {
+	told := report.Append(nil)
+	if err := tape.Answered(told); err != nil {
+		return err
+	}
+	if err := x.s.write(told); err != nil {
 		return err
 	}
 	x.waited = true
