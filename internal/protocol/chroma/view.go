@@ -14,6 +14,7 @@ type view struct {
 	include []string
 	where   *conditions
 	search  bool
+	named   bool // by its ids
 }
 
 // oblige withholds vectors by not asking for them, and plans the mask of the answer, which hides them all the same.
@@ -21,6 +22,12 @@ func (v *view) oblige(o *access.Obligations, body jsonstream.Value) (*httpwire.O
 	p := o.Protection
 	if err := v.where.oblige(p, v.at); err != nil {
 		return nil, err
+	}
+	if t := p.Field(v.at, fieldID, false); v.named && t.Mask != access.MaskNone && t.Predicates != "allow" && t.Predicates != "equality" {
+		return nil, &access.Refusal{
+			Code: access.CodeObligation, Rule: t.Rule, Message: "the ids of " + v.at.String() + " are hidden, so no records may be asked for by them",
+			Hint: "say which records in where",
+		}
 	}
 	on, err := filters(o, v.at)
 	if err != nil {

@@ -142,8 +142,8 @@ func (c *rpc) update(m *pb.UpdateRequest) error {
 	if s.filter, err = filterOf(m.GetFilter()); err != nil {
 		return err
 	}
-	if (m.GetId() == "") == (s.filter == nil) {
-		return unclear("it names neither a record nor a filter, or both")
+	if (m.GetId() == "") == (s.filter == nil) || m.GetDryRun() && s.filter == nil {
+		return unclear("it names neither a record nor a filter, or both, or tries out a change of a record that is named")
 	}
 	s.all = s.filter != nil && len(s.filter.all) == 0
 	c.does(s.updates(len(m.GetValues()) > 0 || m.GetSparseValues() != nil, m.GetDryRun())...)
@@ -208,6 +208,9 @@ func (c *rpc) fetch(m *pb.FetchRequest) error {
 	attributes := s.fetches()
 	c.does(access.Access{Action: access.Fetch, Resource: at, Attributes: attributes})
 	c.out.Oblige = func(o *access.Obligations) (*grpcwire.Obliged, error) {
+		if err := unnamed(o.Protection, at); err != nil {
+			return nil, err
+		}
 		if o.Rows > 0 && attributes.Rows > o.Rows {
 			return nil, tooMany(o.Rows, attributes.Rows, "name fewer ids")
 		}

@@ -22,6 +22,9 @@ func readFetch(c *call) error {
 	attributes := s.fetches()
 	c.does(access.Fetch, at, attributes)
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
+		if err := unnamed(o.Protection, at); err != nil {
+			return nil, err
+		}
 		if o.Rows > 0 && attributes.Rows > o.Rows {
 			return nil, tooMany(o.Rows, attributes.Rows, "name fewer ids")
 		}
@@ -87,6 +90,16 @@ func readScroll(c *call) error {
 		return &httpwire.Obliged{
 			Body: filtered(b, s.filter.narrowed(o.FiltersOn(s.at))), Filtered: true, Mask: fetched(o.Protection, s.at), Rows: o.Rows, Mute: mute(o, s.at),
 		}, nil
+	}
+	return nil
+}
+
+// unnamed refuses to say whether there is a record under an id that is hidden.
+func unnamed(p *access.Protection, at access.Resource) error {
+	if t := p.Field(at, fieldID, false); t.Mask != access.MaskNone && t.Predicates != "allow" && t.Predicates != "equality" {
+		return &access.Refusal{
+			Code: access.CodeObligation, Rule: t.Rule, Message: "the ids of " + at.String() + " are hidden, so no records may be asked for by them", Hint: "search, or use a filter",
+		}
 	}
 	return nil
 }

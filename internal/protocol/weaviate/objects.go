@@ -111,16 +111,20 @@ func readObject(c *call) error {
 	} else {
 		at.Limit, at.Rows, at.Fields = 1, 1, []string{fieldID, "*"}
 	}
-	place := c.of(found, tenant)
-	c.does(c.action(), place, at)
+	on := c.of(found, tenant)
+	c.does(c.action(), on, at)
+	named := &conditions{all: []condition{{place{on, fieldID}, true}}}
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
-		rules, err := narrow(o, place, found)
+		if err := named.oblige(o.Protection); err != nil && c.action() == access.Fetch {
+			return nil, err
+		}
+		rules, err := narrow(o, on, found)
 		if err != nil {
 			return nil, err
 		}
 		obliged := &httpwire.Obliged{Filtered: true, Check: c.reaching(rules, found, tenant, false, id), Mute: !o.Protection.Empty()}
 		if c.Route.Method == http.MethodGet {
-			obliged.Mask = (&objects{p: o.Protection, all: []stored{{place, found}}}).object()
+			obliged.Mask = (&objects{p: o.Protection, all: []stored{{on, found}}}).object()
 		}
 		return obliged, nil
 	}

@@ -219,6 +219,7 @@ func TestWhatIsReadTwoWaysIsUnclear(t *testing.T) {
 
 func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 	deny := &access.Protection{Vectors: []access.VectorRule{{Pattern: "**", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "v", Predicates: "deny"}}}}
+	ids := &access.Protection{Fields: []access.FieldRule{{Pattern: "**.id", Treatment: access.Treatment{Mask: access.MaskHash, Rule: "ids"}}}}
 	several := &access.Protection{Fields: []access.FieldRule{
 		{Pattern: "**.vector", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "v", Predicates: "knn", Distance: "allow"}},
 		{Pattern: "**.face", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "v", Predicates: "knn", Distance: "round"}},
@@ -264,6 +265,8 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{"POST", "graphql", `{Get{Article{title}}}`, access.Obligations{Rows: 10}, "limit"},
 		{"POST", "graphql", `{Get{A:Article(limit:6){title} B:Article(limit:6){title}}}`, access.Obligations{Rows: 10}, "limit"},
 		{"GET", "objects?class=Article&limit=11", ``, access.Obligations{Rows: 10}, "limit"},
+		{"GET", "objects/Article/" + first, ``, access.Obligations{Protection: ids}, "cannot-be-obliged"}, // whether there is one would tell
+		{"HEAD", "objects/Article/" + first, ``, access.Obligations{Protection: ids}, "cannot-be-obliged"},
 		{"DELETE", "batch/objects", `{"match":{"class":"Article","where":{"operator":"Like","path":["email"],"valueText":"a*"}}}`, under, "cannot-be-obliged"},
 
 		{"POST", "graphql", `{Get{Article(limit:1){title}}}`, filter, `{Get{Article(limit:1,` + ours + `){title}}}`},
