@@ -56,6 +56,9 @@ func (v *view) oblige(o *access.Obligations, body jsonstream.Value) (*httpwire.O
 	}, nil
 }
 
+// mostKeys is how many keys of metadata are kept in mind: every record may have others.
+const mostKeys = 1000
+
 // mute says whether the engine's messages are withheld: they may quote records that may not be seen, or values.
 func mute(o *access.Obligations, on []access.FilterRule) bool {
 	return !o.Protection.Empty() || len(on) > 0
@@ -81,6 +84,9 @@ func (v *view) mask(p *access.Protection, vectors access.Treatment) *jsonstream.
 	metadata := &jsonstream.Node{Field: func(key string) *jsonstream.Node {
 		n, ok := keys[key]
 		if !ok {
+			if len(keys) >= mostKeys {
+				clear(keys)
+			}
 			n = value(key)
 			n.Objects = vectors // a sparse vector
 			keys[key] = n

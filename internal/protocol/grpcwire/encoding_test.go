@@ -180,8 +180,14 @@ func TestAnAuthorityThatACallNamesDecidesNothing(t *testing.T) {
 		named     []string
 		want      string // the target that it is judged as; empty for none
 	}{
-		{"docs.gw.example.com", nil, protocoltest.Target}, {"other.gw.example.com", nil, "other"}, {"docs", []string{"other"}, "other"},
-		{"third.gw.example.com", nil, ""}, {"docs", []string{"docs", "other"}, ""}, {"docs", []string{"docs,other"}, ""}, {"docs", []string{""}, ""}, {"DOCS", nil, ""},
+		{"docs.gw.example.com", nil, protocoltest.Target},
+		{"other.gw.example.com", nil, "other"},
+		{"docs", []string{"other"}, "other"},
+		{"third.gw.example.com", nil, ""},
+		{"docs", []string{"docs", "other"}, ""},
+		{"docs", []string{"docs,other"}, ""},
+		{"docs", []string{""}, ""},
+		{"DOCS", nil, ""},
 	} {
 		h := http.Header{"X-Forwarded-Host": {"other"}}
 		if x.named != nil {

@@ -220,15 +220,20 @@ func (c *rpc) fetch(m *pb.FetchRequest) error {
 			if !ok {
 				return 0, errAnswer
 			}
-			for id, v := range answer.GetVectors() {
-				if !may(recordIn(v.GetMetadata()), rules) {
-					delete(answer.Vectors, id)
-				}
-			}
+			ownVectors(answer.GetVectors(), rules)
 			return cover.vectors(h, answer.GetVectors()), nil
 		}}, nil
 	}
 	return nil
+}
+
+// ownVectors leaves out of an answer what is not the caller's own.
+func ownVectors(all map[string]*pb.Vector, rules []access.FilterRule) {
+	for id, v := range all {
+		if !may(recordIn(v.GetMetadata()), rules) {
+			delete(all, id)
+		}
+	}
 }
 
 func (c *rpc) scroll(m *pb.FetchByMetadataRequest) error {
@@ -260,7 +265,8 @@ func (c *rpc) scroll(m *pb.FetchByMetadataRequest) error {
 		if limit != p.limit {
 			sent.Limit = new(uint32(limit))
 		}
-		if sent.Filter, err = structOf(filter.narrowed(o.FiltersOn(at))); err != nil {
+		rules := o.FiltersOn(at)
+		if sent.Filter, err = structOf(filter.narrowed(rules)); err != nil {
 			return nil, err
 		}
 		cover := covering(o.Protection, []access.Resource{at})
@@ -269,6 +275,7 @@ func (c *rpc) scroll(m *pb.FetchByMetadataRequest) error {
 			if !ok {
 				return 0, errAnswer
 			}
+			ownVectors(answer.GetVectors(), rules)
 			return cover.vectors(h, answer.GetVectors()), nil
 		}}, nil
 	}

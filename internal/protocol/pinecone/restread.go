@@ -37,7 +37,7 @@ func readFetch(c *call) error {
 	return nil
 }
 
-// ownOnly is an answer of fetch with the caller's own records.
+// ownOnly is an answer with records by their ids with the caller's own records.
 func ownOnly(v jsonstream.Value, rules []access.FilterRule) jsonstream.Value {
 	own := empty
 	for id, vector := range v.Get("vectors").Members() {
@@ -87,9 +87,12 @@ func readScroll(c *call) error {
 		if limit != access.Unbounded {
 			b = b.With("limit", jsonstream.Int(limit))
 		}
-		return &httpwire.Obliged{
-			Body: filtered(b, s.filter.narrowed(o.FiltersOn(s.at))), Filtered: true, Mask: fetched(o.Protection, s.at), Rows: o.Rows, Mute: mute(o, s.at),
-		}, nil
+		rules := o.FiltersOn(s.at)
+		out := &httpwire.Obliged{Body: filtered(b, s.filter.narrowed(rules)), Filtered: true, Mask: fetched(o.Protection, s.at), Rows: o.Rows, Mute: mute(o, s.at)}
+		if len(rules) > 0 { // what a page goes on with, which may be somebody else's, is the engine's secret
+			out.Rewrite = func(v jsonstream.Value) (jsonstream.Value, error) { return ownOnly(v, rules), nil }
+		}
+		return out, nil
 	}
 	return nil
 }
