@@ -38,7 +38,8 @@ type directFile struct {
 	*os.File
 	room  []byte // what is written next, from at on; nil until there is something
 	at    int64  // a multiple of block
-	taken int    // how much of room is already what the file should hold
+	dirty bool   // some of it has not been written yet
+	taken int    // how much of room is what the file is to hold
 }
 
 // createDirect makes a file of size zeros, or returns errors.ErrUnsupported where that cannot be written around the cache.
@@ -83,22 +84,41 @@ func (f *directFile) WriteAt(p []byte, off int64) (int, error) {
 	}
 	for n := 0; n < len(p); {
 		more := copy(f.room[f.taken:], p[n:])
-		end := f.taken + more
-		whole := (end + block - 1) / block * block
-		clear(f.room[end:whole])
-		if _, err := f.File.WriteAt(f.room[:whole], f.at); err != nil {
-			return n, err
-		}
-		full := end / block * block
-		f.taken = copy(f.room, f.room[full:end])
-		f.at += int64(full)
+		f.taken += more
+		f.dirty = true
 		n += more
+		if f.taken == len(f.room) {
+			if err := f.put(); err != nil {
+				return n, err
+			}
+		}
 	}
 	return len(p), nil
 }
 
+// put writes what has been taken.
+func (f *directFile) put() error {
+	whole := (f.taken + block - 1) / block * block
+	clear(f.room[f.taken:whole])
+	if _, err := f.File.WriteAt(f.room[:whole], f.at); err != nil {
+		return err
+	}
+	full := f.taken / block * block
+	f.taken = copy(f.room, f.room[full:f.taken])
+	f.at += int64(full)
+	f.dirty = false
+	return nil
+}
+
 // Sync implements File.
-func (f *directFile) Sync() error { return datasync(f.File) }
+func (f *directFile) Sync() error {
+	if f.dirty {
+		if err := f.put(); err != nil {
+			return err
+		}
+	}
+	return datasync(f.File)
+}
 
 // Close implements io.Closer.
 func (f *directFile) Close() error {

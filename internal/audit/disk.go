@@ -17,7 +17,7 @@ type Disk interface {
 	Rename(from, to string) error
 }
 
-// File is a segment that is being written.
+// File is a segment that is being written. What was written may not be in the file before Sync.
 type File interface {
 	io.WriterAt
 	io.Closer
