@@ -75,7 +75,7 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	if err == nil {
 		return 0
 	}
-	err = missingFlags(err)
+	err = unreached(missingFlags(err))
 	code := 1
 	if exit, ok := errors.AsType[*ExitError](err); ok {
 		code = exit.Code

@@ -56,3 +56,31 @@ func line(t *testing.T, args string) (out, diag string, code int) {
 	code = Run(t.Context(), env, strings.Fields(args))
 	return stdout.String(), stderr.String(), code
 }
+
+func TestMistakesThatNeedNoGatewayNameTheThingAndTheWayOut(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		want []string
+	}{
+		{"check", []string{"vecgate.yaml: cannot be opened", "name the file with --config"}},
+		{"token --scope reed", []string{`--scope "reed" is not known`, "read, write, approve, audit, operate"}},
+		{"whoami", []string{"no gateway is named", "vecgate login --gateway URL"}},
+		{"login --gateway 127.0.0.1:8443", []string{`"127.0.0.1:8443" is not the URL of a gateway`, "http://127.0.0.1:8443"}},
+		{"login --gateway https://sam:hunter2@gw.example.com", []string{"names no user and holds no password"}},
+		{"login --gateway http://127.0.0.1:1", []string{"connection refused", "does it listen at http://127.0.0.1:1?", "VECGATE_GATEWAY"}},
+		{"audit show", []string{"var/audit holds no audit log", "--dir"}},
+	} {
+		out, diag, code := line(t, c.args)
+		if code != 1 || out != "" {
+			t.Errorf("vecgate %s: exit status %d, and printed %q", c.args, code, out)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(diag, want) {
+				t.Errorf("vecgate %s: want %q in\n%s", c.args, want, diag)
+			}
+		}
+		if strings.Contains(diag, "hunter2") {
+			t.Errorf("vecgate %s tells the password:\n%s", c.args, diag)
+		}
+	}
+}
