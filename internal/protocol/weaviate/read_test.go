@@ -293,7 +293,8 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 			`{"match":{"class":"Article","where":{"operator":"And","operands":[{"operator":"Equal","path":["owner"],"valueText":"acme"},{"operator":"Or","operands":[{"operator":"Equal","path":["n"],"valueInt":1}]}]}}}`,
 		},
 		{
-			"DELETE", "batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","operands":null,"path":["n"],"valueInt":1}}}`, access.Obligations{},
+			"DELETE", "batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","operands":null,"path":["n"],"valueInt":1}}}`,
+			access.Obligations{},
 			`{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1}}}`,
 		},
 		{"DELETE", "schema/Article", ``, filter, "cannot-be-obliged"},
