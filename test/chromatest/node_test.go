@@ -23,14 +23,14 @@ func (c *stage) node(t *testing.T, url, token, what string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := f.ChromaJS(t.Context())
+	modules, err := f.ChromaNode(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", filepath.Join(world.Root(), "test/chromatest/day.js"), url, token, what)
-	cmd.Env = append(cmd.Environ(), "NODE_PATH="+filepath.Join(dir, "node_modules"))
+	cmd.Env = append(cmd.Environ(), "NODE_PATH="+modules)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()

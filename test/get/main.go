@@ -75,7 +75,7 @@ func get(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := f.ChromaJS(ctx); err != nil {
+		if _, err := f.ChromaNode(ctx); err != nil {
 			return err
 		}
 		fmt.Println(filepath.Join(filepath.Dir(python), "chroma"))
@@ -112,7 +112,11 @@ func get(ctx context.Context, args []string) error {
 		fmt.Printf("PYTHON=%s\nNODE_PATH=%s\n", python, modules)
 		return nil
 	case "qdrant":
-		python, modules, err := f.Qdrant(ctx)
+		python, err := f.Qdrant(ctx)
+		if err != nil {
+			return err
+		}
+		modules, err := f.QdrantNode(ctx)
 		if err != nil {
 			return err
 		}

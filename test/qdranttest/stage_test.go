@@ -68,7 +68,10 @@ func start(t *testing.T) *set {
 		t.Fatal(err)
 	}
 	s := &set{}
-	if s.python, s.modules, err = f.Qdrant(t.Context()); err != nil {
+	if s.python, err = f.Qdrant(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.modules, err = f.QdrantNode(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if s.engine, err = standin.Start(secret); err != nil {
