@@ -7,9 +7,7 @@ from langchain_chroma import Chroma
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
 
-class Engine:
-    CHAIN, INDEX = "chain", "index"
-
+class Engine(walk.Engine):
     def __init__(self, url, token):
         self.client = chromadb.HttpClient(host=url, headers={"x-chroma-token": token}, settings=Settings(anonymized_telemetry=False))
 
@@ -21,9 +19,6 @@ class Engine:
 
     def index(self, name):
         return ChromaVectorStore(chroma_collection=self.client.get_or_create_collection(name, embedding_function=None))
-
-    def settle(self, name):
-        pass
 
     def drop(self, name):
         self.client.delete_collection(name)

@@ -6,8 +6,8 @@ from langchain_elasticsearch import ElasticsearchStore as Chain
 from llama_index.vector_stores.elasticsearch import ElasticsearchStore as Index
 
 
-class Engine:
-    CHAIN, INDEX = "chain", "index"
+class Engine(walk.Engine):
+    WITHOUT = ("LangChain get by ids", "LlamaIndex search with filters", "LlamaIndex search for diversity")
 
     def __init__(self, url, token):
         self.of = dict(hosts=[url], api_key=token or "none", request_timeout=60)

@@ -6,8 +6,8 @@ from llama_index.vector_stores.opensearch import OpensearchVectorClient, Opensea
 from opensearchpy import OpenSearch
 
 
-class Engine:
-    CHAIN, INDEX = "chain", "index"
+class Engine(walk.Engine):
+    WITHOUT = ("LangChain get by ids", "LlamaIndex get by ids")
 
     def __init__(self, url, token):
         self.url, self.headers = url, {"Authorization": "Bearer " + token} if token else {}

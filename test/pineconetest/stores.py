@@ -6,8 +6,9 @@ from llama_index.vector_stores.pinecone import PineconeVectorStore as Index
 from pinecone import Pinecone, ServerlessSpec
 
 
-class Engine:
-    CHAIN, INDEX = "chain", "index"  # namespaces of one index
+class Engine(walk.Engine):
+    # The collections are namespaces of one index.
+    WITHOUT = ("LangChain get by ids", "LlamaIndex get by ids")
 
     def __init__(self, url, token):
         pc = Pinecone(api_key=token, host=url)
@@ -23,9 +24,6 @@ class Engine:
 
     def index(self, name):
         return Index(pinecone_index=self.data, namespace=name)
-
-    def settle(self, name):
-        pass
 
     def drop(self, name):
         self.data.delete(delete_all=True, namespace=name)

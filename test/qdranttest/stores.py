@@ -6,9 +6,7 @@ from llama_index.vector_stores.qdrant import QdrantVectorStore as Index
 from qdrant_client import QdrantClient, models
 
 
-class Engine:
-    CHAIN, INDEX = "chain", "index"
-
+class Engine(walk.Engine):
     def __init__(self, url, grpc_port, token):
         self.client = QdrantClient(url=url, grpc_port=grpc_port or 6334, prefer_grpc=grpc_port != 0, api_key=token, timeout=60)
 
@@ -22,9 +20,6 @@ class Engine:
 
     def index(self, name):
         return Index(client=self.client, collection_name=name)
-
-    def settle(self, name):
-        pass
 
     def drop(self, name):
         self.client.delete_collection(name)

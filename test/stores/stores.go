@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -46,45 +47,79 @@ protect:
 // A Place is a server to talk to, or the gateway before one: what the engine's script makes its client of.
 type Place map[string]any
 
-// Line is one step that a framework's store took.
-type Line struct {
-	Framework, Step string
-	OK              bool
-	Seen            string // what it returned, in JSON, or the error's type and message
-}
-
-// Lines are the steps of a walk.
-type Lines []Line
-
-// Find is a framework's step.
-func (l Lines) Find(t *testing.T, framework, step string) Line {
-	t.Helper()
-	i := slices.IndexFunc(l, func(x Line) bool { return x.Framework == framework && x.Step == step })
-	if i < 0 {
-		t.Fatalf("%s did not take the step %q", framework, step)
-	}
-	return l[i]
+// line is one step that a framework's store took.
+type line struct {
+	Step string // with the framework
+	OK   bool
+	Seen string // what it returned, in JSON, or the error's type and message
 }
 
 // visit is a place with what to do there.
 type visit struct {
 	Name string `json:"name"`
 	At   Place  `json:"at"`
-	What string `json:"what"` // day, fill or look
+	What string `json:"what"` // day, fill, look or check
 }
 
 // Walk takes the day of both frameworks at the server itself and, as Tess, through the gateway, and demands that they see
-// the same. Then it puts something in at the server, and returns what Sam sees of that through the gateway.
-func Walk(t *testing.T, script string, server, tess, sam Place) Lines {
+// the same. Then it puts something in at the server, and demands that Sam finds it through the gateway with what is
+// hidden hidden, and changes nothing. Other says of steps of Sam's, by framework and name, what they show instead of what
+// is usual: the words of an error that is the store's own.
+func Walk(t *testing.T, script string, server, tess, sam Place, other map[string]string) {
 	t.Helper()
-	seen := run(t, script, []visit{{"server", server, "day"}, {"tess", tess, "day"}, {"filled", server, "fill"}, {"sam", sam, "look"}})
+	seen := run(t, script, []visit{{"server", server, "day"}, {"tess", tess, "day"}, {"before", server, "fill"}, {"sam", sam, "look"}, {"after", server, "check"}})
+	for _, l := range seen["server"] {
+		if !l.OK {
+			t.Errorf("%s at the server itself: %s", l.Step, l.Seen)
+		}
+	}
 	if d := gocmp.Diff(seen["server"], seen["tess"]); d != "" {
 		t.Errorf("what Tess sees through the gateway differs (-direct +gateway):\n%s", d)
 	}
-	return seen["sam"]
+	for _, l := range seen["sam"] {
+		hidden(t, l, other[l.Step])
+	}
+	for _, after := range seen["after"] {
+		if !slices.Contains(seen["before"], after) {
+			t.Errorf("after Sam was there, %s shows %s; before: %v", after.Step, after.Seen, seen["before"])
+		}
+	}
+	if n := len(seen["after"]); n == 0 || len(seen["sam"]) < 8*n {
+		t.Errorf("the walk ended early: %v", seen)
+	}
 }
 
-func run(t *testing.T, script string, visits []visit) map[string]Lines {
+// secret is what Sam must not see: an address, or a number of a vector.
+var secret = regexp.MustCompile(`person\d|0\.(8125|3125|0625|1875|4375|9375|5625)\b`)
+
+// hidden demands of a step of Sam's what other says, or what is usual.
+func hidden(t *testing.T, l line, other string) {
+	t.Helper()
+	if found := secret.FindString(l.Seen); found != "" {
+		t.Errorf("%s: Sam sees %q: %s", l.Step, found, l.Seen)
+	}
+	_, step, _ := strings.Cut(l.Step, " ")
+	switch {
+	case other != "":
+		if !strings.Contains(l.Seen, other) {
+			t.Errorf("%s: Sam sees %s, want %s", l.Step, l.Seen, other)
+		}
+	case step == "search by email":
+		if l.OK || !strings.Contains(l.Seen, "is hidden, so no condition may be put on it") {
+			t.Errorf("%s: Sam sees %s", l.Step, l.Seen)
+		}
+	case step == "add", step == "delete", step == "drop":
+		if l.OK || !strings.Contains(l.Seen, "not allowed: sam@example.com may not ") {
+			t.Errorf("%s: Sam sees %s", l.Step, l.Seen)
+		}
+	default:
+		if !l.OK || !strings.Contains(l.Seen, "[redacted]") {
+			t.Errorf("%s: Sam sees %s", l.Step, l.Seen)
+		}
+	}
+}
+
+func run(t *testing.T, script string, visits []visit) map[string][]line {
 	t.Helper()
 	f, err := fetch.New(slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
@@ -100,7 +135,7 @@ func run(t *testing.T, script string, visits []visit) map[string]Lines {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, python, filepath.Join(world.Root(), "test", script, "stores.py"), string(arg))
+	cmd := exec.CommandContext(ctx, python, filepath.Join(world.Root(), "test", script), string(arg))
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+filepath.Join(world.Root(), "test/stores"), "PYTHONDONTWRITEBYTECODE=1")
 	var complaints bytes.Buffer
@@ -109,23 +144,23 @@ func run(t *testing.T, script string, visits []visit) map[string]Lines {
 	if err != nil {
 		t.Fatalf("%s: %v\n%s%s", script, err, out, complaints.String())
 	}
-	all := map[string]Lines{}
+	all := map[string][]line{}
 	for text := range strings.Lines(string(out)) {
-		place, line := read(t, text)
-		all[place] = append(all[place], line)
+		place, l := read(t, text)
+		all[place] = append(all[place], l)
 	}
 	return all
 }
 
 // read reads a line that walk.py printed.
-func read(t *testing.T, text string) (place string, l Line) {
+func read(t *testing.T, text string) (place string, l line) {
 	t.Helper()
 	var parts []json.RawMessage
 	if err := json.Unmarshal([]byte(text), &parts); err != nil || len(parts) < 5 {
 		t.Fatalf("not a line of a walk: %q", text)
 	}
-	var how string
-	for i, into := range []*string{&place, &l.Framework, &l.Step, &how} {
+	var framework, step, how string
+	for i, into := range []*string{&place, &framework, &step, &how} {
 		if err := json.Unmarshal(parts[i], into); err != nil {
 			t.Fatalf("not a line of a walk: %q: %v", text, err)
 		}
@@ -134,6 +169,6 @@ func read(t *testing.T, text string) (place string, l Line) {
 	for i, p := range parts[4:] {
 		seen[i] = string(p)
 	}
-	l.OK, l.Seen = how == "ok", strings.Join(seen, " ")
+	l.Step, l.OK, l.Seen = framework+" "+step, how == "ok", strings.Join(seen, " ")
 	return place, l
 }

@@ -10,8 +10,10 @@ from weaviate.classes.init import Auth
 from weaviate.classes.query import Filter
 
 
-class Engine:
+class Engine(walk.Engine):
     CHAIN, INDEX = "Chain", "Index"
+    SEARCH = {"query_properties": ["text"]}  # both stores search for the words, too, and in every property if none is named
+    WITHOUT = ("LangChain get by ids", "LlamaIndex get by ids")
 
     def __init__(self, http, grpc, token):
         self.client = weaviate.connect_to_custom("127.0.0.1", http, False, "127.0.0.1", grpc, False, auth_credentials=Auth.api_key(token))
@@ -25,9 +27,6 @@ class Engine:
 
     def index(self, name):
         return Index(weaviate_client=self.client, index_name=name)
-
-    def settle(self, name):
-        pass
 
     def drop(self, name):
         self.client.collections.delete(name)
