@@ -12,7 +12,7 @@ class Engine(walk.Engine):
         self.uri, self.token = uri, token
 
     def index(self, name):
-        return MilvusVectorStore(uri=self.uri, token=self.token, collection_name=name, dim=4, similarity_metric="L2", use_async_client=False, consistency_level="Strong")
+        return MilvusVectorStore(uri=self.uri, token=self.token, collection_name=name, dim=4, similarity_metric="L2", use_async_client=False, consistency_level="Strong", output_fields=["*", *walk.METADATA[0]])
 
     def drop(self, name):
         MilvusClient(uri=self.uri, token=self.token).drop_collection(name)
