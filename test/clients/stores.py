@@ -14,7 +14,7 @@ class Engine(walk.Engine):
         self.awaited = URL.create("postgresql+asyncpg", **where)
 
     def index(self, name):
-        return PGVectorStore(connection_string=self.url, async_connection_string=self.awaited, table_name=name, embed_dim=4, use_jsonb=True)
+        return PGVectorStore(connection_string=self.url.render_as_string(False), async_connection_string=self.awaited.render_as_string(False), table_name=name, embed_dim=4, use_jsonb=True)
 
     def drop(self, name):
         with create_engine(self.url).begin() as connection:
