@@ -101,7 +101,7 @@ func TestSomebodyWithoutATokenGetsNowhere(t *testing.T) {
 // TestEveryOperationThatChromaPublishesIsMapped compares the table with the server's own OpenAPI document.
 func TestEveryOperationThatChromaPublishesIsMapped(t *testing.T) {
 	c := start(t)
-	client := http.Client{Timeout: 10 * time.Second}
+	client := http.Client{Timeout: 30 * time.Second}
 	resp, err := client.Get(c.url + "/openapi.json")
 	if err != nil {
 		t.Fatal(err)

@@ -401,7 +401,7 @@ func TestAnUpdateDoesNotTellWhetherAHiddenValueIsTheOneThatWasSent(t *testing.T)
 
 func TestACursorIsOfThoseWhoOpenedIt(t *testing.T) {
 	now := time.Now()
-	k := cursors{now: func() time.Time { return now }, open: map[[32]byte]*cursor{}}
+	k := &New(func() time.Time { return now }).cursors
 	k.put("id", cursor{subject: "alice"})
 	if _, err := k.get("id", "alice"); err != nil {
 		t.Error(err)
@@ -416,11 +416,39 @@ func TestACursorIsOfThoseWhoOpenedIt(t *testing.T) {
 	if _, err := k.get("id", "alice"); err == nil {
 		t.Error("it does not end")
 	}
-	for i := range mostCursors + 10 {
-		k.put(fmt.Sprint(i), cursor{})
+}
+
+// TestNobodyLosesACursorForOthers: who opens too many loses the oldest of their own.
+func TestNobodyLosesACursorForOthers(t *testing.T) {
+	now := time.Now()
+	k := &New(func() time.Time { return now }).cursors
+	has := func(id, subject string) bool {
+		_, err := k.get(id, subject)
+		return err == nil
 	}
-	if len(k.open) > mostCursors {
-		t.Errorf("%d are kept", len(k.open))
+	k.put("alice's", cursor{subject: "alice"})
+	for i := range mostCursors + 1 {
+		now = now.Add(time.Millisecond)
+		k.put(fmt.Sprint("mallory's ", i), cursor{subject: "mallory"})
+	}
+	if !has("alice's", "alice") || has("mallory's 0", "mallory") || !has("mallory's 1", "mallory") || !has(fmt.Sprint("mallory's ", mostCursors), "mallory") || k.had["mallory"] != mostCursors {
+		t.Errorf("Mallory has %d, Alice has hers: %v", k.had["mallory"], has("alice's", "alice"))
+	}
+	for i := range allCursors + 10 {
+		now = now.Add(time.Millisecond)
+		k.put(fmt.Sprint("of many ", i), cursor{subject: fmt.Sprint("bot ", i)})
+	}
+	if len(k.open) != allCursors || !has("alice's", "alice") {
+		t.Errorf("%d are kept, and Alice has hers: %v", len(k.open), has("alice's", "alice"))
+	}
+	for id, c := range k.open {
+		k.remove(id)
+		if _, ok := k.had[c.subject]; ok && k.had[c.subject] <= 0 {
+			t.Fatalf("%s has %d", c.subject, k.had[c.subject])
+		}
+	}
+	if len(k.had) != 0 {
+		t.Errorf("%d are counted when none is left", len(k.had))
 	}
 }
 
