@@ -30,7 +30,7 @@ func checkTarget(c *Config, t *Target, path string, r *report) {
 	}
 	host, _, err := t.HostPort()
 	if t.Address != "" && err != nil {
-		r.at(path+".address", "%s is %v", r.shown(path+".address", t.Address), err)
+		r.notHostPort(path+".address", t.Address, err.Error())
 		return
 	}
 	if filepath.IsAbs(host) && t.Engine != EnginePostgres {
@@ -149,7 +149,7 @@ func (t *Target) HostPort() (host string, port uint16, err error) {
 
 func splitAddress(address string) (host string, port uint16, err error) {
 	host, text, err := net.SplitHostPort(address)
-	if err != nil || host == "" {
+	if err != nil || host == "" || strings.ContainsAny(host, "@/ ") {
 		return "", 0, errors.New("not host:port")
 	}
 	n, err := strconv.ParseUint(text, 10, 16)

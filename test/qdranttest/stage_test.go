@@ -73,7 +73,10 @@ func stand(t *testing.T, mints bool) *set {
 		t.Fatal(err)
 	}
 	s := &set{}
-	if s.python, s.modules, err = f.Qdrant(t.Context()); err != nil {
+	if s.python, err = f.Qdrant(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.modules, err = f.QdrantNode(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	engine, credential := standin.Start, ""

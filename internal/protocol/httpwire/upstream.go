@@ -68,9 +68,11 @@ func (t *target) send(r *http.Request, c vault.Credential) (*http.Response, erro
 	if err != nil {
 		return nil, &access.Refusal{Code: access.CodeUnavailable, Message: fmt.Sprintf("target %s does not answer", t.Gate.Name), Err: err}
 	}
-	if e := resp.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		_ = resp.Body.Close()
-		return nil, &access.Refusal{Code: access.CodeObligation, Message: "the target answers compressed, although it was asked not to", Err: errors.New("content-encoding " + e)}
+	for _, e := range resp.Header.Values("Content-Encoding") {
+		if e != "" && e != "identity" {
+			_ = resp.Body.Close()
+			return nil, &access.Refusal{Code: access.CodeObligation, Message: "the target answers compressed, although it was asked not to", Err: errors.New("content-encoding " + e)}
+		}
 	}
 	if resp.StatusCode < 200 || resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		_ = resp.Body.Close()

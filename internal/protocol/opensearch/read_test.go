@@ -48,6 +48,8 @@ func TestRequestsAreReadAsWhatTheyDo(t *testing.T) {
 		{"POST", "/customers/_search", `{` + search1 + `}`, "search customers rows=10 vectors"},
 		{"GET", "/customers/_search", `{"size":3,"_source":["n"],` + search1 + `}`, "search customers rows=3"},
 		{"POST", "/customers/_search?size=3&_source=n", `{` + search1 + `}`, "search customers rows=3"},
+		{"POST", "/customers/_search?size=3&_source_includes=n,text", `{"_source":true,` + search1 + `}`, "search customers rows=3"},
+		{"POST", "/customers/_search?size=3&_source_includes=n,v", `{"_source":true,` + search1 + `}`, "search customers rows=3 vectors"},
 		{"POST", "/customers/_search?size=3&_source=false&docvalue_fields=v", `{` + search1 + `}`, "search customers rows=3 vectors"},
 		{"POST", "/customers/_search", `{"size":0,"aggs":{"x":{"significant_terms":{"field":"n","script_heuristic":{"script":"1"}}}}}`, "code.exec docs; aggregate customers"},
 		{"POST", "/customers/_search", `{"_source":false,"fields":["v"],` + search1 + `}`, "search customers rows=10 vectors"},
@@ -151,6 +153,7 @@ func TestWhatCannotBeReadIsUnclear(t *testing.T) {
 		{"POST", "/customers/_search?search_pipeline=p", `{}`},
 		{"POST", "/customers/_search?size=1", `{"size":10000}`},
 		{"POST", "/customers/_search?_source=n", `{"_source":["email"]}`},
+		{"POST", "/customers/_search?_source=n", `{"_source":false}`},
 		{"POST", "/customers/_search", `{"highlight":{"type":"semantic","fields":{"text":{}}}}`},
 		{"POST", "/customers/_search", `{"size":"10"}`},
 		{"POST", "/customers/_search", `{"size":-1}`},
@@ -202,6 +205,9 @@ func TestWhatCannotBeReadIsUnclear(t *testing.T) {
 		{"POST", "/_search", `{"pit":{"id":"of somebody else"}}`},
 		{"DELETE", "/_search/scroll", `{"scroll_id":["of somebody else"]}`},
 		{"DELETE", "/_search/scroll/_all", ``},
+		{"DELETE", "/_search/scroll/%5fall", ``},
+		{"DELETE", "/_search/scroll/_all,_all", ``},
+		{"DELETE", "/_search/scroll/of-somebody-else", ``},
 		{"DELETE", "/_all", ``},
 		{"DELETE", "/*", ``},
 		{"DELETE", "/cust*", ``},
@@ -284,6 +290,9 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{query(`{"knn":{"v":{"vector":[1],"min_score":0.5}}}`), hidden, no},
 		{query(`{"knn":{"v":{"vector":[1],"max_distance":0.5}}}`), hidden, no},
 		{`{"size":1,"_source":false,"min_score":0.5,"query":{"knn":{"v":{"vector":[1],"k":1}}}}`, hidden, no},
+		{`{"size":1,"_source":false,"min_score":1e-9,"query":{"knn":{"v":{"vector":[1],"k":1}}}}`, hidden, no},
+		{`{"size":1,"_source":false,"min_score":"0.0","query":{"knn":{"v":{"vector":[1],"k":1}}}}`, hidden, no},
+		{`{"size":1,"_source":false,"min_score":0.0,"query":{"knn":{"v":{"vector":[1],"k":1}}}}`, hidden, passes(`{"size":1,"_source":false,"min_score":0.0,"query":{"knn":{"v":{"vector":[1],"k":1}}}}`)},
 		{`{"size":1,"_source":false,"knn":{"field":"v","query_vector":[1],"k":1,"num_candidates":1,"similarity":0.5}}`, hidden, no},
 		{query(`{"knn":{"v":{"vector":[1],"k":11}}}`), access.Obligations{TopK: 10}, "limit"},
 		{`{"size":11,"query":{"knn":{"v":{"vector":[1],"k":1}}}}`, access.Obligations{TopK: 10}, "limit"},
@@ -443,6 +452,21 @@ func TestNobodyLosesACursorForOthers(t *testing.T) {
 	}
 	if len(k.had) != 0 {
 		t.Errorf("%d are counted when none is left", len(k.had))
+	}
+}
+
+func TestAScrollIsClosedByItsPathToo(t *testing.T) {
+	w := protocoltest.Start(t, suite())
+	w.Upstream(reply("/customers/_search", `{"_scroll_id":"c2Nyb2xs==","hits":{"hits":[]}}`))
+	if a := w.Do(t.Context(), protocoltest.Request{Method: "POST", Path: "/customers/_search?scroll=1m", Body: `{` + search1 + `}`}); a.Status != http.StatusOK {
+		t.Fatalf("%v", a)
+	}
+	w.Upstream(reply("/_search/scroll/c2Nyb2xs==", `{"succeeded":true,"num_freed":1}`))
+	for _, x := range []struct{ ids, code string }{{"c2Nyb2xs==,_all", "unclear"}, {"c2Nyb2xs==", ""}, {"c2Nyb2xs==", "unclear"}} {
+		a := w.Do(t.Context(), protocoltest.Request{Method: "DELETE", Path: "/_search/scroll/" + x.ids})
+		if a.Header.Get("X-Vecgate-Code") != x.code || x.code == "" && !strings.Contains(a.Body, `"num_freed":1`) {
+			t.Errorf("%s: %v", x.ids, a)
+		}
 	}
 }
 
