@@ -205,6 +205,9 @@ func TestWhatCannotBeReadIsUnclear(t *testing.T) {
 		{"POST", "/_search", `{"pit":{"id":"of somebody else"}}`},
 		{"DELETE", "/_search/scroll", `{"scroll_id":["of somebody else"]}`},
 		{"DELETE", "/_search/scroll/_all", ``},
+		{"DELETE", "/_search/scroll/%5fall", ``},
+		{"DELETE", "/_search/scroll/_all,_all", ``},
+		{"DELETE", "/_search/scroll/of-somebody-else", ``},
 		{"DELETE", "/_all", ``},
 		{"DELETE", "/*", ``},
 		{"DELETE", "/cust*", ``},
@@ -449,6 +452,21 @@ func TestNobodyLosesACursorForOthers(t *testing.T) {
 	}
 	if len(k.had) != 0 {
 		t.Errorf("%d are counted when none is left", len(k.had))
+	}
+}
+
+func TestAScrollIsClosedByItsPathToo(t *testing.T) {
+	w := protocoltest.Start(t, suite())
+	w.Upstream(reply("/customers/_search", `{"_scroll_id":"c2Nyb2xs==","hits":{"hits":[]}}`))
+	if a := w.Do(t.Context(), protocoltest.Request{Method: "POST", Path: "/customers/_search?scroll=1m", Body: `{` + search1 + `}`}); a.Status != http.StatusOK {
+		t.Fatalf("%v", a)
+	}
+	w.Upstream(reply("/_search/scroll/c2Nyb2xs==", `{"succeeded":true,"num_freed":1}`))
+	for _, x := range []struct{ ids, code string }{{"c2Nyb2xs==,_all", "unclear"}, {"c2Nyb2xs==", ""}, {"c2Nyb2xs==", "unclear"}} {
+		a := w.Do(t.Context(), protocoltest.Request{Method: "DELETE", Path: "/_search/scroll/" + x.ids})
+		if a.Header.Get("X-Vecgate-Code") != x.code || x.code == "" && !strings.Contains(a.Body, `"num_freed":1`) {
+			t.Errorf("%s: %v", x.ids, a)
+		}
 	}
 }
 

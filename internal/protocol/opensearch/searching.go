@@ -319,6 +319,9 @@ func readOpenPIT(c *call) error {
 // readClose ends cursors of one's own.
 func readClose(c *call) error {
 	var ids []string
+	if named := c.Params["scroll"]; named != "" {
+		ids = append(ids, named) // one, because a list in a path is refused
+	}
 	for _, member := range []string{"scroll_id", "pit_id", "id"} {
 		list, err := texts(c.Body.Get(member), "its "+member)
 		if err != nil {
