@@ -318,6 +318,16 @@ deny:
 	check(t, denied.Decide(person("x"), other, access.Context{}), access.Allow, access.CodeAllowed, "all")
 }
 
+func TestARefusalReadsLikeASentenceWhateverTheAction(t *testing.T) {
+	nothing := parse(t, `allow: [{name: read, who: {groups: [R]}, can: [search], on: ["**"]}]`)
+	for _, action := range access.Actions() {
+		d := nothing.Decide(person("x"), one(action, items), access.Context{})
+		if strings.Contains(d.Reason.Sentence, " do ") {
+			t.Errorf("%s has no words of its own: %q", action, d.Reason.Sentence)
+		}
+	}
+}
+
 func TestConnectingNeedsARuleThatCouldApply(t *testing.T) {
 	p := parse(t, `
 allow:

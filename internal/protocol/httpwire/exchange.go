@@ -37,6 +37,7 @@ type exchange struct {
 	asked   *Request           // as it came, to be read again after a hold
 	waited  bool               // for a person
 	under   access.Obligations // what obliged fulfils
+	judged  []access.Access    // what look-ups may read from now on; anything while it is nil
 	resp    *http.Response
 	begun   bool // a part of the answer has left
 	broken  bool // the answer cannot be completed
@@ -166,6 +167,7 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 		}
 	}
 	if x.obliged.Check != nil {
+		x.judged = x.call.Accesses
 		if err := x.obliged.Check(ctx); err != nil {
 			if refusal, ok := errors.AsType[*access.Refusal](err); ok {
 				return refusal
@@ -195,6 +197,9 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 	}
 	for name, value := range x.call.Headers {
 		r.Header.Set(name, value)
+	}
+	if c, err = x.target.Narrow.For(c, x.session.Subject().ID, x.call.Accesses); err != nil {
+		return err
 	}
 	x.resp, err = x.target.send(r, c)
 	return err

@@ -93,6 +93,9 @@ func (x *exchange) post(ctx context.Context, path string, document jsonstream.Va
 
 func (x *exchange) lookup(ctx context.Context, method, path string, document []byte) (int, jsonstream.Value, error) {
 	c, err := x.session.Lease(ctx)
+	if err == nil {
+		c, err = x.target.Narrow.ForReading(c, x.session.Subject().ID, x.target.Gate.Name, x.judged)
+	}
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}

@@ -79,6 +79,7 @@ func TestRequestsAreReadAsWhatTheyDo(t *testing.T) {
 			"upsert Article points=2; upsert Secret points=1; upsert tenant:a/Notes points=1; upsert tenant:b/Notes points=1",
 		},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1}}}`, "delete_by_filter Article points=-1"},
+		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"And","path":null,"operands":[{"operator":"ContainsAny","operands":null,"path":["id"],"valueTextArray":["` + first + `"]}]}}}`, "delete Article points=1"},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"ContainsAny","path":["id"],"valueTextArray":["` + first + `"]}}}`, "delete Article points=1"},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article"}}`, "delete_all Article points=-1"},
 		{"DELETE", "/v1/batch/objects", `{"dryRun":true,"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1}}}`, "list_ids Article rows=-1"},
@@ -156,6 +157,9 @@ func TestWhatIsReadTwoWaysIsUnclear(t *testing.T) {
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Published"}}`},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","Class":"Secret"}}`},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1,"operands":[]}}}`},
+		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1,"valueText":null,"Operands":null,"operands":[{}]}}}`},
+		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"And","path":["n"],"operands":null}}}`},
+		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","path":null,"valueInt":1,"Path":["n"]}}}`},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"Same","path":["n"],"valueInt":1}}}`},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{}}}`},
 		{"DELETE", "/v1/schema/Published", ``},
@@ -299,6 +303,15 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{
 			"DELETE", "batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1}}}`, filter,
 			`{"match":{"class":"Article","where":{"operator":"And","operands":[{"operator":"Equal","path":["owner"],"valueText":"acme"},{"operator":"Equal","path":["n"],"valueInt":1}]}}}`,
+		},
+		{
+			"DELETE", "batch/objects", `{"match":{"class":"Article","where":{"operator":"Or","path":null,"operands":[{"operator":"Equal","operands":null,"path":["n"],"valueInt":1}]}}}`, filter,
+			`{"match":{"class":"Article","where":{"operator":"And","operands":[{"operator":"Equal","path":["owner"],"valueText":"acme"},{"operator":"Or","operands":[{"operator":"Equal","path":["n"],"valueInt":1}]}]}}}`,
+		},
+		{
+			"DELETE", "batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","operands":null,"path":["n"],"valueInt":1}}}`,
+			access.Obligations{},
+			`{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1}}}`,
 		},
 		{"DELETE", "schema/Article", ``, filter, "cannot-be-obliged"},
 		{"POST", "backups/filesystem", `{"id":"x"}`, filter, "cannot-be-obliged"},
@@ -514,6 +527,7 @@ func FuzzRead(f *testing.F) {
 	for _, body := range []string{
 		`{}`, `[]`, `{"class":"Article","properties":{"title":"t"},"vector":[1]}`, `{"objects":[{"class":"Notes","tenant":"a"}]}`,
 		`{"match":{"class":"Article","where":{"operator":"Or","operands":[{"operator":"Equal","path":["n"],"valueInt":1}]}}}`,
+		`{"match":{"class":"Article","where":{"operator":"Not","path":null,"operands":[{"operator":"Equal","operands":null,"path":["n"],"valueInt":1}]}}}`,
 		graphql(`{a:Get{b:Published(limit:3 where:{operator:Equal path:["id"] valueText:"x"}){p:plan _additional{v:vector}}}}`),
 		graphql(`{Get{Article(hybrid:{query:"x" alpha:0.5 properties:["title^2"]} tenant:"t" groupBy:{path:["n"] groups:1 objectsPerGroup:2}){title author{...on Author{name}} meta{email} _additional{group{hits{title _additional{distance}}}}}}}`),
 		graphql(`{Aggregate{Article(groupBy:["owner"] objectLimit:3 nearVector:{vector:[1,2.5e3]}){meta{count} city{topOccurrences(limit:2){value}}}}}`),
