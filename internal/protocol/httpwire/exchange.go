@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/gate"
@@ -38,8 +39,9 @@ type exchange struct {
 	waited  bool               // for a person
 	under   access.Obligations // what obliged fulfils
 	resp    *http.Response
-	begun   bool // a part of the answer has left
-	broken  bool // the answer cannot be completed
+	lent    atomic.Int32 // bodies that a transport has not closed
+	begun   bool         // a part of the answer has left
+	broken  bool         // the answer cannot be completed
 }
 
 // set makes the operation of what was read.
@@ -196,8 +198,17 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 	for name, value := range x.call.Headers {
 		r.Header.Set(name, value)
 	}
+	x.lend(r)
 	x.resp, err = x.target.send(r, c)
 	return err
+}
+
+// lend takes down that a transport gets what may stand in the memory of the request's body.
+func (x *exchange) lend(r *http.Request) {
+	if body, ok := r.Body.(*lent); ok {
+		x.lent.Add(1)
+		body.out = &x.lent
+	}
 }
 
 // Reply implements gate.Exchange.

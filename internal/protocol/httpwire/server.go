@@ -138,7 +138,7 @@ func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []
 		ask.Query, ask.Lists, fault = parameters(query, route)
 	}
 	if fault == nil {
-		if x.came, release, fault = s.body(x.writer, r, route, &x.target.accents); fault == nil && x.came != nil {
+		if x.came, release, fault = s.body(x, r, route); fault == nil && x.came != nil {
 			if route.Lines {
 				ask.Lines, fault = jsonstream.ReadLines(x.came[headroom:], maxLines)
 			} else {
@@ -197,7 +197,8 @@ const sending = 2 * time.Minute
 const headroom = 512
 
 // body reads what a route takes, within the limits. It stands after the headroom.
-func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route, accents *Accents) (text []byte, release func(), err error) {
+func (s *Server) body(x *exchange, r *http.Request, route *Route) (text []byte, release func(), err error) {
+	accents := &x.target.accents
 	release = func() {}
 	switch {
 	case len(r.TransferEncoding) > 0 || r.ContentLength < 0 && r.ProtoMajor == 1:
@@ -227,11 +228,17 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route, acce
 	if !s.bodies.Take(n) {
 		return nil, release, &access.Refusal{Code: access.CodeLimit, Message: "the gateway holds too many requests of this size"}
 	}
-	release = func() { s.bodies.Give(n) }
+	memory := borrow(int(headroom + n))
+	release = func() {
+		s.bodies.Give(n)
+		if !x.waited && x.lent.Load() == 0 { // what waited may still be looked at elsewhere
+			memory.giveBack()
+		}
+	}
 	// Who sends slowly holds a part of the budget: not for ever. The deadline is lifted so that a held request may wait.
-	conn := http.NewResponseController(w)
+	conn := http.NewResponseController(x.writer)
 	_ = conn.SetReadDeadline(time.Now().Add(sending)) // every connection of net/http can
-	text = make([]byte, headroom+n)
+	text = memory.text
 	_, err = io.ReadFull(r.Body, text[headroom:])
 	_ = conn.SetReadDeadline(time.Time{})
 	if err != nil {
