@@ -65,7 +65,8 @@ func (s *Server) body(x *exchange, r *http.Request, route *Route) (text []byte, 
 	memory := borrow(int(headroom + n))
 	release = func() {
 		s.bodies.Give(n)
-		if !x.waited && x.lent.Load() == 0 { // what waited may still be looked at elsewhere
+		// What waited may still be looked at elsewhere.
+		if x.call != nil && x.call.Forgets && !x.waited && x.lent.Load() == 0 {
 			memory.giveBack()
 		}
 	}

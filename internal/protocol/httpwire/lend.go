@@ -9,8 +9,9 @@ import (
 	"sync/atomic"
 )
 
-// A request's body stands in memory that was another's before, and will be again. Nothing of it outlives the request but
-// what the transport, which may go on reading after it has answered, has not closed yet: then the memory is left alone.
+// A request's body stands in memory that was another's before, and will be again. What may outlive the request is what its
+// dialect keeps of it, unless Call.Forgets, and what the transport, which may go on reading after it has answered, has not
+// closed yet: then the memory is left alone.
 
 // Bodies from the smallest to the largest whose memory is used again, each class twice as large as the one before.
 const (
