@@ -397,7 +397,7 @@ func TestStreamsOfOneSubjectAreCounted(t *testing.T) {
 	for _, res := range all {
 		res.Body.Close()
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		if res, _ := o.follow("ben"); res.StatusCode == http.StatusOK {
 			return
 		}

@@ -125,6 +125,9 @@ func (a *api) no(res *http.Response) error {
 		return &HintError{Err: fmt.Errorf("%s answered %s", a.url, res.Status), Hint: "is that the address of a vecgate console?"}
 	}
 	f := answer.Error
+	if f.Code == admin.CodeNotFound && f.Message == errNoSuch.Error() {
+		return &HintError{Err: errNoSuch}
+	}
 	hint := f.Hint
 	if hint == "" && (f.Code == access.CodeIdentity || f.Code == access.CodeExpired) {
 		hint = "vecgate login"

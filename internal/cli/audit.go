@@ -243,6 +243,9 @@ func newAuditShowCommand(env *Env, dir *string) *cobra.Command {
 				return showOne(cmd.Context(), env, r, args[0])
 			}
 			for _, t := range types {
+				if !slices.Contains(recordTypes, audit.Type(t)) {
+					return &HintError{Err: fmt.Errorf("--type %q is not a type of record", t), Hint: fmt.Sprintf("the types are %s", listed(recordTypes))}
+				}
 				filter.Types = append(filter.Types, audit.Type(t))
 			}
 			if filter.Since, err = moment(env, since); err != nil {
@@ -257,6 +260,9 @@ func newAuditShowCommand(env *Env, dir *string) *cobra.Command {
 			records, err := r.Before(cmd.Context(), 0, limit, filter)
 			if err != nil {
 				return err
+			}
+			if len(records) == 0 {
+				fmt.Fprintln(env.Stderr, "no record is like that")
 			}
 			slices.Reverse(records)
 			b := bufio.NewWriter(env.Stdout)
@@ -277,7 +283,7 @@ func newAuditShowCommand(env *Env, dir *string) *cobra.Command {
 	c.Flags().StringVar(&filter.Request, "request", "", "of this request")
 	c.Flags().StringVar(&filter.Subject, "subject", "", "of this subject")
 	c.Flags().StringVar(&filter.Target, "target", "", "on this target")
-	c.Flags().StringSliceVar(&types, "type", nil, "of this type: intent, outcome, refusal, session.open, …; may be repeated")
+	c.Flags().StringSliceVar(&types, "type", nil, "of this type: "+listed(recordTypes)+"; may be repeated")
 	c.Flags().StringVar(&since, "since", "", "not older than this: a duration (24h) or a time (2026-01-31T08:00:00Z)")
 	c.Flags().StringVar(&until, "until", "", "older than this: a duration or a time")
 	c.Flags().IntVar(&limit, "limit", 100, "the last so many records")
@@ -286,6 +292,20 @@ func newAuditShowCommand(env *Env, dir *string) *cobra.Command {
 }
 
 const maxShown = 1_000_000
+
+// recordTypes are those that can be asked for.
+var recordTypes = []audit.Type{
+	audit.TypeIntent, audit.TypeOutcome, audit.TypeRefusal, audit.TypeSessionOpen, audit.TypeSessionClose, audit.TypeSignIn, audit.TypeRequest,
+	audit.TypeVote, audit.TypePolicy, audit.TypeAdmin, audit.TypeStart, audit.TypeStop, audit.TypeRecovered, audit.TypeGap,
+}
+
+func listed(types []audit.Type) string {
+	var words []string
+	for _, t := range types {
+		words = append(words, string(t))
+	}
+	return strings.Join(words, ", ")
+}
 
 func showOne(ctx context.Context, env *Env, r *audit.Reader, arg string) error {
 	seq, err := strconv.ParseUint(arg, 10, 63)

@@ -130,6 +130,12 @@ func TestAuditShowFilters(t *testing.T) {
 	if status != 0 || strings.Count(out, "\n") != 5 || !strings.Contains(out, "corp:alice  allow  search on products/public/items  rule=scientists-read  request=s1.19") {
 		t.Errorf("exit status %d\n%s%s", status, out, errs)
 	}
+	if out, errs, status := runAudit(t, "show", "--dir", dir, "--type", "singin"); status != 1 || out != "" || !strings.Contains(errs, `"singin" is not a type of record`) || !strings.Contains(errs, "signin") {
+		t.Errorf("a type that there is not: %d %q %q", status, out, errs)
+	}
+	if out, errs, status := runAudit(t, "show", "--dir", dir, "--subject", "corp:nobody"); status != 0 || out != "" || !strings.Contains(errs, "no record is like that") {
+		t.Errorf("nothing found: %d %q %q", status, out, errs)
+	}
 	out, _, _ = runAudit(t, "show", "--dir", dir, "--type", "signin", "--since", "1h")
 	if strings.ContainsAny(out, "\x1b\u202e") || !strings.Contains(out, `evil\x1b[2J\u202eeman`) {
 		t.Errorf("a name that a stranger chose reaches the terminal: %q", out)

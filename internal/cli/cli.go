@@ -75,6 +75,7 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	if err == nil {
 		return 0
 	}
+	err = unreached(missingFlags(err))
 	code := 1
 	if exit, ok := errors.AsType[*ExitError](err); ok {
 		code = exit.Code
@@ -112,5 +113,6 @@ func newRoot(env *Env) *cobra.Command {
 		newDevCommand(env),
 		newVersionCommand(env),
 	)
+	understood(root)
 	return root
 }

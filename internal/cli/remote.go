@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,4 +156,17 @@ func firstNonEmpty(all ...string) string {
 		}
 	}
 	return ""
+}
+
+// unreached says what to look at when a gateway could not be reached.
+func unreached(err error) error {
+	failed, ok := errors.AsType[*url.Error](err)
+	if _, hinted := errors.AsType[*HintError](err); !ok || hinted {
+		return err
+	}
+	at, parsed := url.Parse(failed.URL)
+	if parsed != nil {
+		return err
+	}
+	return &HintError{Err: err, Hint: "does it listen at " + at.Scheme + "://" + at.Host + "? A gateway is named by the address of its console (gateway.url), with --gateway or VECGATE_GATEWAY"}
 }

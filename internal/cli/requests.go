@@ -152,7 +152,7 @@ func newRequestsShowCommand(env *Env) *cobra.Command {
 			}
 			var raw json.RawMessage
 			if err := a.get(cmd.Context(), "/requests/"+url.PathEscape(args[0]), nil, &raw); err != nil {
-				return withNext(err, "vecgate requests ls --all")
+				return naming(err, "request "+args[0], "vecgate requests ls --all")
 			}
 			if asJSON {
 				return printJSON(env.Stdout, raw)
@@ -258,6 +258,9 @@ func newRequestsVoteCommand(env *Env, approve bool) *cobra.Command {
 			var raw json.RawMessage
 			body := map[string]any{"approve": approve, "reason": reason}
 			if err := a.call(cmd.Context(), http.MethodPost, "/requests/"+url.PathEscape(args[0])+"/votes", body, &raw); err != nil {
+				if errors.Is(err, errNoSuch) {
+					return naming(err, "request "+args[0], "vecgate requests ls --all")
+				}
 				return withNext(err, "vecgate requests show "+args[0])
 			}
 			if asJSON {
@@ -293,6 +296,17 @@ func printVerdict(w io.Writer, r admin.Request) error {
 	}
 	_, err := fmt.Fprintf(w, "request %s: %s\n", r.ID, words)
 	return err
+}
+
+// errNoSuch is a gateway's no about a thing that is not there, or that the caller may not see.
+var errNoSuch = errors.New("there is no such thing, or it is not yours to see")
+
+// naming says which thing is not there, and what lists those that are.
+func naming(err error, thing, list string) error {
+	if errors.Is(err, errNoSuch) {
+		return &HintError{Err: fmt.Errorf("there is no %s, or it is not yours to see", visible(thing)), Hint: list + " lists those that you may see"}
+	}
+	return withNext(err, list)
 }
 
 // withNext names the next command when the gateway did not name a way out.

@@ -120,7 +120,7 @@ func TestNobodyDecidesOnTheirOwnRequestOnTheCommandLine(t *testing.T) {
 		t.Error("the request was decided")
 	}
 	_, _, err = o.as("ana", "requests", "show", "M4TD-08ZR")
-	o.wantError(err, "no such thing", "")
+	o.wantError(err, "there is no request M4TD-08ZR, or it is not yours to see", "")
 	_, _, err = o.as("stranger", "requests", "ls")
 	o.wantError(err, "expired", "vecgate login")
 }

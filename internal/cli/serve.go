@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -61,6 +63,9 @@ func loadConfig(env *Env, file string) (*config.Config, error) {
 	c, faults := config.LoadWith(file, env.Getenv)
 	for _, f := range faults {
 		fmt.Fprintln(env.Stderr, f)
+	}
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return nil, &HintError{Err: errors.New("there is no configuration to read"), Hint: "name the file with --config, or go to its directory; docs/guide/getting-started.md writes a first one"}
 	}
 	if config.Fatal(faults) {
 		return nil, &HintError{

@@ -130,7 +130,7 @@ func newSessionsShowCommand(env *Env) *cobra.Command {
 			}
 			var raw json.RawMessage
 			if err := a.get(cmd.Context(), "/sessions/"+url.PathEscape(args[0]), nil, &raw); err != nil {
-				return withNext(err, "vecgate sessions ls")
+				return naming(err, "session "+args[0], "vecgate sessions ls --past")
 			}
 			if asJSON {
 				return printJSON(env.Stdout, raw)
@@ -192,7 +192,7 @@ func newSessionsKillCommand(env *Env) *cobra.Command {
 			}
 			err = a.call(cmd.Context(), http.MethodPost, "/sessions/"+url.PathEscape(args[0])+"/kill", map[string]string{"reason": reason}, nil)
 			if err != nil {
-				return withNext(err, "vecgate sessions ls")
+				return naming(err, "open session "+args[0], "vecgate sessions ls")
 			}
 			_, err = fmt.Fprintf(env.Stdout, "session %s: ended\n", args[0])
 			return err
@@ -256,7 +256,7 @@ func replayGateway(ctx context.Context, env *Env, where *remote, session string,
 		}
 		return emit(x)
 	})
-	return withNext(err, "vecgate sessions ls --past")
+	return naming(err, "session "+session, "vecgate sessions ls --past")
 }
 
 // replayLog reads the log itself.

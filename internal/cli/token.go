@@ -2,12 +2,17 @@ package cli
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vecgate/vecgate/internal/identity/login"
 )
+
+// scopes are what a token can be narrowed to.
+var scopes = []string{"read", "write", "approve", "audit", "operate"}
 
 func newTokenCommand(env *Env) *cobra.Command {
 	var (
@@ -29,6 +34,14 @@ With --secret, print a name and a password for clients that can only sign in by 
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if ask.Lifetime != 0 && ask.Lifetime < time.Second {
 				return fmt.Errorf("--ttl %s is shorter than a second", ask.Lifetime)
+			}
+			for _, scope := range ask.Scopes {
+				if !slices.Contains(scopes, scope) {
+					return &HintError{
+						Err:  fmt.Errorf("--scope %q is not known: a token with it would be good for nothing", scope),
+						Hint: "the scopes are " + strings.Join(scopes, ", "),
+					}
+				}
 			}
 			g, raw, err := where.connect(env)
 			if err != nil {

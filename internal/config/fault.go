@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -71,11 +72,24 @@ func (r *report) line(path string) int {
 	}
 }
 
+// credentials are what stands before the @ of a URL, and what some write before that of an address.
+var credentials = regexp.MustCompile(`(?s)^([A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
+
+// notHostPort says that a value is no address; one that was made to hold more than an address goes elsewhere.
+func (r *report) notHostPort(path, value, why string) {
+	hint := ""
+	if strings.Contains(value, "://") || strings.Contains(value, "@") {
+		hint = "; write host:port, and user and password under credential"
+	}
+	r.at(path, "%s is %s%s", r.shown(path, value), why, hint)
+}
+
 // shown is the value at path as it was written, quoted: an environment variable shows its name, not its value.
 func (r *report) shown(path, value string) string {
 	if raw, ok := r.raw[path]; ok {
 		value = raw
 	}
+	value = credentials.ReplaceAllString(value, "$1…@")
 	if len(value) > 80 {
 		value = value[:80] + "…"
 	}

@@ -28,6 +28,9 @@ func (r *reader) parse(text []byte) ast.Node {
 		line, message := 0, "this is not YAML"
 		if se, ok := errors.AsType[*yaml.SyntaxError](err); ok {
 			message += ": " + se.Message
+			if strings.Contains(se.Message, "'\t'") {
+				message = "a tab stands where YAML wants spaces"
+			}
 			if se.Token != nil && se.Token.Position != nil {
 				line = se.Token.Position.Line
 			}

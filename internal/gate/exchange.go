@@ -19,8 +19,8 @@ type Exchange interface {
 
 	// Waiting tells the client that its request is held; it is called at least once, then about every half minute. From
 	// the first call until Forward or Refuse the exchange watches its client, and cancels the context that Serve was
-	// given when the client goes or takes the request back.
-	Waiting(access.Notice) error
+	// given when the client goes or takes the request back. What it tells goes onto the tape first.
+	Waiting(access.Notice, Tape) error
 
 	// Oblige takes on every obligation, or says with an *access.Refusal which one cannot be fulfilled. For a request that
 	// is held it is called twice, before and after people decide; the last call counts.

@@ -103,9 +103,17 @@ type client struct {
 	obliged    access.Obligations // those of the last call
 }
 
-func (c *client) Operation() *access.Operation  { return &c.op }
-func (c *client) Wire() []byte                  { return []byte(c.op.Text) }
-func (c *client) Waiting(n access.Notice) error { c.notice = n; c.w.note("waiting"); return nil }
+func (c *client) Operation() *access.Operation { return &c.op }
+func (c *client) Wire() []byte                 { return []byte(c.op.Text) }
+func (c *client) Waiting(n access.Notice, t Tape) error {
+	if err := t.Answered([]byte("notice")); err != nil {
+		return err
+	}
+	c.notice = n
+	c.w.note("waiting")
+	return nil
+}
+
 func (c *client) Oblige(o *access.Obligations) error {
 	c.obliged = *o
 	c.w.note("oblige")
@@ -266,7 +274,7 @@ func TestHeldRequestRunsOnceReleased(t *testing.T) {
 	if err := s.Serve(t.Context(), x); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, w, "decide", "oblige", "ask", "waiting", "use", "decide", "oblige", "body q select", "append intent", "lease", "forward", "body a rows", "reply", "append outcome")
+	expect(t, w, "decide", "oblige", "ask", "body q select", "body a notice", "waiting", "use", "decide", "oblige", "append intent", "lease", "forward", "body a rows", "reply", "append outcome")
 	if w.records[0].Grant != "7F3K" {
 		t.Errorf("intent names grant %q, want 7F3K", w.records[0].Grant)
 	}

@@ -25,6 +25,7 @@ func (s *Session) Serve(ctx context.Context, x Exchange) error {
 	w := &walk{Session: s, exchange: x, op: x.Operation()}
 	name := make([]byte, 0, 48)
 	w.request = string(strconv.AppendUint(append(append(name, s.id...), '.'), s.requests.Add(1), 10))
+	w.tape = tape{journal: s.gate.Journal, request: w.request}
 	w.began = s.gate.Now()
 	return w.serve(ctx)
 }
@@ -84,8 +85,8 @@ func (w *walk) serve(ctx context.Context) error {
 
 	// 4. Write down what is about to happen. Writes wait until that is durable; reads too, unless the target says that
 	// they may run meanwhile.
-	w.tape = tape{journal: g.Journal, request: w.request, level: w.level(decision.Obligations.Record)}
-	if err := w.tape.Asked(x.Wire()); err != nil {
+	w.tape.level = w.level(decision.Obligations.Record)
+	if err := w.tape.begin(x.Wire()); err != nil {
 		return w.refuse(ctx, decision, notRecorded(err))
 	}
 	intent := w.record(audit.TypeIntent, decision)
@@ -175,9 +176,8 @@ func (w *walk) refuse(ctx context.Context, d access.Decision, refusal *access.Re
 		d.Reason.Rule = refusal.Rule
 	}
 	if refusal.Code != access.CodeNotRecorded {
-		if wire := w.exchange.Wire(); len(wire) > 0 && w.level("") != access.LevelEnvelope {
-			_ = w.gate.Journal.Body(w.request, audit.Asked, wire) // the append below reports the same trouble
-		}
+		w.tape.level = w.level("")
+		_ = w.tape.begin(w.exchange.Wire()) // the append below reports the same trouble
 	}
 	r := w.record(audit.TypeRefusal, d)
 	if refusal.Code != access.CodeUnclear { // whose words may quote the request
@@ -220,6 +220,10 @@ func (w *walk) hold(ctx context.Context, about access.Context, held access.Decis
 				Message: fmt.Sprintf("held for approval as request %s: %s; %s", filed.ID, held.Reason.Sentence, op.NoHold),
 				Hint:    fmt.Sprintf("once it is approved at %s, send exactly the same request again", notice.URL),
 			}
+		}
+		w.tape.level = w.level(held.Obligations.Record)
+		if err := w.tape.begin(w.exchange.Wire()); err != nil {
+			return held, notRecorded(err)
 		}
 		if filed, err = w.await(ctx, filed, notice); err != nil {
 			return held, w.stoppedWaiting(ctx, filed, notice, err)
@@ -265,7 +269,7 @@ func (w *walk) await(ctx context.Context, filed access.Request, notice access.No
 	ctx, end := w.alive(ctx)
 	defer end()
 	for {
-		if err := w.exchange.Waiting(notice); err != nil {
+		if err := w.exchange.Waiting(notice, &w.tape); err != nil {
 			return filed, fmt.Errorf("tell client: %w", err)
 		}
 		wait, stop := context.WithTimeout(ctx, noticeEvery)

@@ -12,7 +12,17 @@ type tape struct {
 	journal Journal
 	request string
 	level   access.Level
+	begun   bool // the request is on it
 	err     error
+}
+
+// begin puts the request on the tape, once: a request that is held has it there already when it runs.
+func (t *tape) begin(wire []byte) error {
+	if t.begun || t.level == access.LevelEnvelope {
+		return t.err
+	}
+	t.begun = true
+	return t.Asked(wire)
 }
 
 // Asked implements Tape.

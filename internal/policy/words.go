@@ -17,6 +17,12 @@ var phrases = map[access.Action]string{
 	access.SchemaList: "list the schema of", access.SchemaRead: "read the schema of", access.SchemaCreate: "create", access.SchemaAlter: "alter",
 	access.SchemaRename: "rename", access.SchemaTruncate: "truncate", access.SchemaDrop: "drop",
 	access.IndexCreate: "create an index on", access.IndexDrop: "drop an index of", access.IndexRebuild: "rebuild an index of",
+	access.AliasRead: "read the aliases of", access.AliasWrite: "change the aliases of",
+	access.TenantRead: "read the tenants of", access.TenantCreate: "create tenants of", access.TenantAlter: "alter tenants of", access.TenantDrop: "drop tenants of",
+	access.SnapshotList: "list the snapshots of", access.SnapshotCreate: "make a snapshot of", access.SnapshotDelete: "delete a snapshot of",
+	access.SnapshotDownload: "download a snapshot of", access.SnapshotRestore: "restore a snapshot of",
+	access.ClusterRead: "read the state of", access.ClusterAdmin: "administer",
+	access.MetaHealth: "ask for the health of", access.MetaMetrics: "read the metrics of", access.MetaDiagnostics: "diagnose",
 	access.CodeExec: "run code on", access.SessionSet: "change session settings on", access.RawRead: "read the raw storage of",
 	access.IAMRead: "read the rights on", access.IAMWrite: "change the rights on", access.Connect: "connect to",
 	access.Unknown: "send what could not be read to",
@@ -63,7 +69,7 @@ func deniedByDefault(v *view, q question, why string) access.Reason {
 		if why != "" {
 			reason.Sentence = fmt.Sprintf("%s may not %s: %s", v.subject.Display(), deed(q), why)
 		}
-		reason.Hint = "rewrite the request in a plainer form; only a rule that names unknown would let it pass"
+		reason.Hint = "write it in a plainer way, or leave it out; only a rule that names unknown would let it pass"
 		return reason
 	case access.Connect:
 		reason.Sentence = fmt.Sprintf("%s may not connect to %s: no rule allows anything there", v.subject.Display(), q.resource.Target)

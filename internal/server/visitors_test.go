@@ -32,7 +32,7 @@ func TestIdleVisitorsMakeRoomAndBusyOnesStay(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close() })
-		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 		if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestIdleVisitorsMakeRoomAndBusyOnesStay(t *testing.T) {
 	// rest waits until the server knows that all but the busy one are idle, which it learns after its client has the answer.
 	rest := func() {
 		t.Helper()
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
 			v.mu.Lock()
 			resting := len(v.idle) == len(v.all)-1
 			v.mu.Unlock()
@@ -62,7 +62,7 @@ func TestIdleVisitorsMakeRoomAndBusyOnesStay(t *testing.T) {
 		c := visit("/busy")
 		select {
 		case <-entered:
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatal("a visitor could not start to work")
 		}
 		return c

@@ -34,26 +34,12 @@ func start(t *testing.T, o world.GatewayOptions) *world.Gateway {
 	t.Helper()
 	server := postgrestest.Start(t)
 	o.Postgres, o.Database = server, server.NewProducts(t).App.Database
-	g, err := world.StartGateway(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("%.4000s", g.Output())
-		}
-		g.Stop()
-	})
-	return g
+	return world.Test(t, o)
 }
 
 func token(t *testing.T, g *world.Gateway, who string, ask login.Ask) string {
 	t.Helper()
-	raw, err := g.TokenFor(t.Context(), who, ask)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
+	return g.TestToken(t, who, ask)
 }
 
 // dial opens a session with a token as the password; the connection string may be changed first.
@@ -164,7 +150,7 @@ func call(t *testing.T, g *world.Gateway, token, method, path string, body any) 
 // fetch gets a page without any credential.
 func fetch(t *testing.T, address string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -195,7 +181,7 @@ func knock(t *testing.T, g *world.Gateway, params [][2]string, password string) 
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(out)+4)), out...)); err != nil {
 		t.Fatal(err)
 	}

@@ -96,10 +96,9 @@ func (f *field) both(name string, plain, tls []string, pids func() []int) {
 }
 
 func (f *field) scripts() error {
-	query := data.Queries()[0]
 	files := map[string]string{
 		"select.sql": "\\set id random(1, 2000)\nSELECT name, summary FROM items WHERE id = :id;\n",
-		"knn.sql":    "SELECT id, name FROM items ORDER BY embedding <=> '" + query.Embedding.String() + "' LIMIT 10;\n",
+		"knn.sql":    nearest() + ";\n",
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o644); err != nil {
@@ -112,6 +111,11 @@ func (f *field) scripts() error {
 		}
 	}
 	return nil
+}
+
+// nearest is a kNN query.
+func nearest() string {
+	return "SELECT id, name FROM items ORDER BY embedding <=> '" + data.Queries()[0].Embedding.String() + "' LIMIT 10"
 }
 
 // process starts a program that ends with the field, and waits until it listens.
@@ -255,14 +259,14 @@ func (f *field) vecgate(ctx context.Context, reads, profile string) error {
 	return nil
 }
 
-// memory opens idle connections through each proxy and reads its resident memory.
+// memory opens idle connections through each proxy and reads its resident memory, then while some of them are at work.
 func (f *field) memory(ctx context.Context, p plan) (string, error) {
 	if p.idle == 0 {
 		return "", nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "## Memory\n\nResident memory of the proxy in MB after the runs above, and how much more with %d idle connections that have each run one query.\n\n", p.idle)
-	b.WriteString("| proxy | before | more | kB per connection |\n|---|---:|---:|---:|\n")
+	fmt.Fprintf(&b, "## Memory\n\nResident memory of the proxy in MB after the runs above, how much more with %d idle connections that have each run one query, and the most beyond that while %d of them search the nearest items one after the other for %s.\n\n", p.idle, min(busy, p.idle), busyFor)
+	b.WriteString("| proxy | before | idle: more | kB per idle connection | busy: more | kB per busy connection |\n|---|---:|---:|---:|---:|---:|\n")
 	for _, c := range f.contenders {
 		if c.pids == nil || p.only != "" && !strings.Contains(c.name, p.only) || c.tls && !p.tls {
 			continue
@@ -274,13 +278,53 @@ func (f *field) memory(ctx context.Context, p plan) (string, error) {
 		}
 		time.Sleep(2 * time.Second)
 		after := rss(c.pids()[0])
+		atWork := conns[:min(busy, len(conns))]
+		most, err := f.mostWhile(c.pids()[0], atWork)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", c.name, err)
+		}
 		for _, conn := range conns {
 			_ = conn.Close(ctx)
 		}
-		fmt.Fprintf(&b, "| %s | %.1f | %.1f | %.1f |\n", c.name, float64(before)/1024, float64(after-before)/1024, float64(after-before)/float64(p.idle))
-		f.log.Info("measured", "what", "memory "+c.name, "before_kb", before, "after_kb", after)
+		more := max(0, most-after)
+		fmt.Fprintf(&b, "| %s | %.1f | %.1f | %.1f | %.1f | %.1f |\n", c.name, float64(before)/1024, float64(after-before)/1024,
+			float64(after-before)/float64(p.idle), float64(more)/1024, float64(more)/float64(len(atWork)))
+		f.log.Info("measured", "what", "memory "+c.name, "before_kb", before, "after_kb", after, "busy_kb", most)
 	}
 	return b.String(), nil
+}
+
+// busy connections are at work for so long when their memory is measured.
+const (
+	busy    = 100
+	busyFor = 3 * time.Second
+)
+
+// mostWhile is the most resident memory of a process in kB while connections through it are at work.
+func (f *field) mostWhile(pid int, conns []*pgconn.PgConn) (int, error) {
+	ctx, stop := context.WithTimeout(context.Background(), busyFor)
+	defer stop()
+	query, ended := nearest(), make(chan error, len(conns))
+	for _, conn := range conns {
+		go func() {
+			var err error
+			for ctx.Err() == nil && err == nil {
+				_, err = conn.Exec(context.Background(), query).ReadAll()
+			}
+			ended <- err
+		}()
+	}
+	most := rss(pid)
+	for ctx.Err() == nil {
+		time.Sleep(50 * time.Millisecond)
+		most = max(most, rss(pid))
+	}
+	for range conns {
+		if err := <-ended; err != nil {
+			return 0, err
+		}
+	}
+	return most, nil
 }
 
 func idle(ctx context.Context, c contender, n int) ([]*pgconn.PgConn, error) {

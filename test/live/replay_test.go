@@ -100,6 +100,36 @@ func TestReplayTellsWhatWasPreparedEarlier(t *testing.T) {
 	}
 }
 
+func TestReplayTellsThatARequestWaitedForAPerson(t *testing.T) {
+	g := start(t, world.GatewayOptions{})
+	const text = "UPDATE items SET summary = $1 WHERE id = $2"
+	id, done := held(t, g, "sam", text, "approved text", 42)
+	out, err := as(t, g, "arno", "requests", "approve", id, "--reason", "fine")
+	must(t, out, err)
+	if err := wait(t, done); err != nil {
+		t.Fatal(err)
+	}
+	session := ""
+	for _, r := range records(t, g) {
+		if r.Type == "request" {
+			session = r.Session
+		}
+	}
+	out, err = as(t, g, "aud", "sessions", "replay", session, "--json")
+	all := exchanges(t, must(t, out, err))
+	at := slices.IndexFunc(all, func(x replayed) bool {
+		return strings.Contains(lines(x), "\nnotice ") && strings.Contains(lines(x), "held for approval as request "+id)
+	})
+	if at < 0 {
+		t.Fatalf("the notice about %s is not told:\n%s", id, out)
+	}
+	x := all[at]
+	said, ran := strings.Index(lines(x), "\nnotice "), strings.Index(lines(x), "\ndone UPDATE 1")
+	if asked := strings.Count(lines(x), text); ran < said || asked != 1 {
+		t.Errorf("asked %d times; the order is wrong: %s", asked, lines(x))
+	}
+}
+
 func exchanges(t *testing.T, out string) []replayed {
 	t.Helper()
 	var all []replayed

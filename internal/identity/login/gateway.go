@@ -24,7 +24,10 @@ type Gateway struct {
 func NewGateway(address string, c *http.Client) (*Gateway, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("%q is not the URL of a gateway", address)
+		if strings.Contains(address, "@") {
+			return nil, errors.New("the URL of a gateway names no user and holds no password; vecgate login signs you in")
+		}
+		return nil, fmt.Errorf("%q is not the URL of a gateway; write it like https://vecgate.example.com, or http://127.0.0.1:8443 on this machine", address)
 	}
 	ip := net.ParseIP(u.Hostname())
 	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()

@@ -201,7 +201,7 @@ func (p *Provider) refuse(format string, args ...any) *access.Refusal {
 func Malformed(err error) *access.Refusal {
 	return &access.Refusal{
 		Code: access.CodeIdentity, Message: "what was shown is not a token that this gateway reads: " + err.Error(),
-		Hint: `use a token where a password is asked for: password=$(vecgate token)`, Err: err,
+		Hint: "vecgate token prints one; it stands where the client puts its password or its API key", Err: err,
 	}
 }
 

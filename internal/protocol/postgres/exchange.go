@@ -32,7 +32,7 @@ type exchange struct {
 	ticket    string
 	under     string // the settings as they will be where planning has come to
 	redact    bool
-	waited    bool // people were asked, and it was planned before that
+	obliged   bool // once at least; the second time people have released what the plan said
 
 	cancel    context.CancelCauseFunc
 	watch     *watcher
@@ -95,17 +95,20 @@ func (x *exchange) Wire() []byte { return x.raw }
 func (x *exchange) Operation() *access.Operation { return &x.op }
 
 // Waiting implements gate.Exchange.
-func (x *exchange) Waiting(n access.Notice) error {
+func (x *exchange) Waiting(n access.Notice, tape gate.Tape) error {
 	message := fmt.Sprintf("held for approval as request %s: %s", n.Request, n.Message)
 	hint := n.Hint
 	if hint == "" {
 		hint = "the request goes on once it is approved at " + n.URL + "; cancel it to take it back"
 	}
 	report := wire.Report{Severity: "NOTICE", SQLSTATE: "00000", Message: message, Hint: hint}
-	if err := x.s.write(report.Append(nil)); err != nil {
+	told := report.Append(nil)
+	if err := tape.Answered(told); err != nil {
 		return err
 	}
-	x.waited = true
+	if err := x.s.write(told); err != nil {
+		return err
+	}
 	x.startWatching()
 	return nil
 }

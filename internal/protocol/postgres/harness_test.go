@@ -184,7 +184,7 @@ func newWorld(t testing.TB, options ...option) *world {
 			if err != nil {
 				t.Errorf("Serve: %v", err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Error("Serve did not end")
 		}
 	})
@@ -319,7 +319,7 @@ func (j *journal) of(types ...audit.Type) []audit.Record {
 
 func (j *journal) wait(t testing.TB, typ audit.Type, n int) []audit.Record {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if found := j.of(typ); len(found) >= n {
 			return found
 		}
@@ -403,7 +403,7 @@ func (a *approvals) set(id string, state access.State) {
 // await returns the n-th request, once it is there.
 func (a *approvals) await(t testing.TB, n int) access.Request {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		a.mu.Lock()
 		if len(a.open) >= n {
 			r := a.open[n-1]

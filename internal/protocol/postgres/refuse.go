@@ -61,7 +61,7 @@ func (x *exchange) Refuse(r *access.Refusal) error {
 		}
 	} else if r.Code == access.CodeUnclear || x.op.Unclear != "" {
 		if state := x.missing(); state != "" {
-			report.SQLSTATE, report.Message = state, x.op.Unclear
+			report.SQLSTATE, report.Message, report.Hint = state, x.op.Unclear, "" // a slip of the pen, not something that policy could let pass
 			if at := whereNamed(x.asked(), x.op.Unclear); at > 0 {
 				report.Position = strconv.Itoa(at)
 			}

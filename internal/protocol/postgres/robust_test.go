@@ -28,7 +28,7 @@ func TestNotificationsReachAnIdleClient(t *testing.T) {
 		if _, err := other.Exec(t.Context(), "select pg_notify('ch', $1)", fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		n, err := conn.WaitForNotification(ctx)
 		cancel()
 		if err != nil || n.Payload != fmt.Sprint(i) {
@@ -232,7 +232,7 @@ func TestWhatCannotBeWrittenDownDoesNotHappen(t *testing.T) {
 	go func() {
 		_, _ = io.WriteString(write, "1\n2\n")
 		w.journal.wait(t, audit.TypeIntent, 3)
-		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 			w.journal.mu.Lock()
 			seen := bytes.Contains(w.journal.asked, []byte("1\n2\n"))
 			w.journal.mu.Unlock()
@@ -265,7 +265,7 @@ func TestAnIdleSessionEndsWhenTheGatewayDrains(t *testing.T) {
 	}
 	w.server.drain()
 	r := idle.PgConn()
-	for end := time.Now().Add(5 * time.Second); len(w.gate.Sessions()) > 1; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); len(w.gate.Sessions()) > 1; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("an idle session stays")
 		}
@@ -279,7 +279,7 @@ func TestAnIdleSessionEndsWhenTheGatewayDrains(t *testing.T) {
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Errorf("an open transaction was cut: %v", err)
 	}
-	for end := time.Now().Add(5 * time.Second); len(w.gate.Sessions()) > 0; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); len(w.gate.Sessions()) > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("a session stays after its transaction")
 		}

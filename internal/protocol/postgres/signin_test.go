@@ -36,7 +36,7 @@ func (w *world) tcp() net.Conn {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 	w.t.Cleanup(func() { conn.Close() })
 	return conn
 }
@@ -142,7 +142,7 @@ func TestNobodyStaysAtTheDoor(t *testing.T) {
 	w.tcp()
 	time.Sleep(50 * time.Millisecond)
 	third := w.tcp()
-	_ = third.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	_ = third.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if _, err := third.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("third connection of an address: %v", err)
 	}

@@ -87,7 +87,7 @@ func (r *raw) send(s string) {
 // until reads messages until n of that type have come, or the connection ends.
 func (r *raw) until(kind byte, n int) []byte {
 	r.t.Helper()
-	_ = r.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = r.conn.SetReadDeadline(time.Now().Add(30 * time.Second))
 	var all []byte
 	for n > 0 {
 		head := make([]byte, 5)

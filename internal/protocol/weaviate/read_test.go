@@ -223,6 +223,11 @@ func TestWhatIsReadTwoWaysIsUnclear(t *testing.T) {
 
 func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 	deny := &access.Protection{Vectors: []access.VectorRule{{Pattern: "**", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "v", Predicates: "deny"}}}}
+	ids := &access.Protection{Fields: []access.FieldRule{{Pattern: "**.id", Treatment: access.Treatment{Mask: access.MaskHash, Rule: "ids"}}}}
+	several := &access.Protection{Fields: []access.FieldRule{
+		{Pattern: "**.vector", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "v", Predicates: "knn", Distance: "allow"}},
+		{Pattern: "**.face", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "v", Predicates: "knn", Distance: "round"}},
+	}}
 	under := access.Obligations{Protection: protection}
 	filter := access.Obligations{Filters: []access.FilterRule{{Pattern: "docs/*/*", Field: "owner", Values: []string{"acme"}, Rule: "own"}}}
 	two := access.Obligations{Filters: []access.FilterRule{{Pattern: "docs/*/*", Field: "owner", Values: []string{"acme", `a"b`}, Rule: "own"}}}
@@ -251,12 +256,21 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{"POST", "graphql", `{Aggregate{Article{city{topOccurrences(limit:2){value}}}}}`, under, `{Aggregate{Article{city{topOccurrences(limit:2){value}}}}}`},
 		{"POST", "graphql", `{Aggregate{Article(groupBy:["email"]){meta{count}}}}`, under, "cannot-be-obliged"},
 		{"POST", "graphql", `{Get{Article(nearVector:{vector:[1]}){title}}}`, access.Obligations{Protection: deny}, "cannot-be-obliged"},
+		{"POST", "graphql", `{Get{Article(limit:1 nearVector:{vector:[1] distance:0.12345}){title}}}`, under, "cannot-be-obliged"}, // which ones are found would tell the distance
+		{"POST", "graphql", `{Get{Article(limit:1 nearText:{concepts:["x"] certainty:0.9}){title}}}`, under, "cannot-be-obliged"},
+		{"POST", "graphql", `{Get{Article(limit:1 hybrid:{query:"x" properties:["title"] vector:[1] maxVectorDistance:0.1}){title}}}`, under, "cannot-be-obliged"},
+		{"POST", "graphql", `{Get{Article(limit:1 hybrid:{query:"x" properties:["title"] searches:[{nearText:{concepts:["x"] distance:0.1}}]}){title}}}`, under, "cannot-be-obliged"},
+		{"POST", "graphql", `{Aggregate{Article(nearVector:{vector:[1] certainty:0.9}){meta{count}}}}`, under, "cannot-be-obliged"},
+		{"POST", "graphql", `{Get{Author(limit:1 nearVector:{vector:[1] distance:0.1 targetVectors:["face"]}){name}}}`, access.Obligations{Protection: several}, "cannot-be-obliged"},
+		{"POST", "graphql", `{Get{Article(limit:1 nearVector:{vector:[1] distance:0.1}){title}}}`, access.Obligations{Protection: several}, `{Get{Article(nearVector:{vector:[1],distance:0.1},limit:1){title}}}`},
 		{"POST", "graphql", `{Get{Article(nearVector:{vector:[1]} limit:11){title}}}`, access.Obligations{TopK: 10}, "limit"},
 		{"POST", "graphql", `{Get{Article(nearVector:{vector:[1] distance:1}){title}}}`, access.Obligations{TopK: 10}, "limit"},
 		{"POST", "graphql", `{Get{Article(nearVector:{vector:[1] distance:1}){title}}}`, access.Obligations{Rows: 10}, `{Get{Article(nearVector:{vector:[1],distance:1},limit:11){title}}}`},
 		{"POST", "graphql", `{Get{Article{title}}}`, access.Obligations{Rows: 10}, "limit"},
 		{"POST", "graphql", `{Get{A:Article(limit:6){title} B:Article(limit:6){title}}}`, access.Obligations{Rows: 10}, "limit"},
 		{"GET", "objects?class=Article&limit=11", ``, access.Obligations{Rows: 10}, "limit"},
+		{"GET", "objects/Article/" + first, ``, access.Obligations{Protection: ids}, "cannot-be-obliged"}, // whether there is one would tell
+		{"HEAD", "objects/Article/" + first, ``, access.Obligations{Protection: ids}, "cannot-be-obliged"},
 		{"DELETE", "batch/objects", `{"match":{"class":"Article","where":{"operator":"Like","path":["email"],"valueText":"a*"}}}`, under, "cannot-be-obliged"},
 
 		{"POST", "graphql", `{Get{Article(limit:1){title}}}`, filter, `{Get{Article(limit:1,` + ours + `){title}}}`},
@@ -277,7 +291,9 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{"GET", "objects/Article/" + first, ``, filter, "cannot-be-obliged"}, // it is not ours
 		{"DELETE", "objects/Article/" + first, ``, filter, "cannot-be-obliged"},
 		{"PATCH", "objects/Article/" + first, `{"properties":{"title":"x"}}`, filter, "cannot-be-obliged"},
+		{"PATCH", "objects/Article/" + first, `{"properties":{"Owner":"globex"}}`, filter, "cannot-be-obliged"}, // it is the same property
 		{"PUT", "objects/Article/" + first, `{"class":"Article","properties":{"owner":"globex"}}`, filter, "cannot-be-obliged"},
+		{"PUT", "objects/Article/" + first, `{"class":"Article","properties":{"Owner":"acme","N":1}}`, filter, `{"class":"Article","properties":{"owner":"acme","n":1},"id":"` + first + `"}`},
 		{"PUT", "objects/Article/" + second, `{"class":"Article","properties":{"owner":"acme"}}`, filter, "cannot-be-obliged"},                                                     // it is somebody else's
 		{"PUT", "objects/Article/" + first, `{"class":"Article","properties":{"owner":"acme"}}`, filter, `{"class":"Article","properties":{"owner":"acme"},"id":"` + first + `"}`}, // there is none
 		{"POST", "objects", `{"class":"Article","properties":{"title":"x"}}`, filter, "cannot-be-obliged"},

@@ -1,5 +1,7 @@
 package redact
 
+import "regexp"
+
 // Message is the text that stands for an error or notice of the SQLSTATE: that of its condition where many clients meet
 // it, otherwise that of its class.
 func Message(state string) string {
@@ -12,6 +14,18 @@ func Message(state string) string {
 	}
 	return text + " (details withheld)"
 }
+
+// dimensions stands for pgvector's complaints about a vector of the wrong length, the slip that is made most: the model
+// that made the query is not the one that made the table.
+const dimensions = "different vector dimensions (details withheld)"
+
+// aboutDimensions says whether a message is one of those: "different vector dimensions 384 and 3", "expected 384 dimensions,
+// not 3" (pgvector 0.8, SQLSTATE 22000). Nothing of the message is passed on, not even the numbers.
+func aboutDimensions(state, message []byte) bool {
+	return string(state) == "22000" && dimensionsPattern.Match(message)
+}
+
+var dimensionsPattern = regexp.MustCompile(`^(different (vector|halfvec|sparsevec) dimensions [0-9]+ and [0-9]+|expected [0-9]+ dimensions, not [0-9]+)$`)
 
 // conditions are the names of PostgreSQL's error codes that clients show most.
 var conditions = map[string]string{

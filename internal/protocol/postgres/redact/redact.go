@@ -27,10 +27,13 @@ const maxName = 63
 
 // Body appends the body of an ErrorResponse or NoticeResponse, redacted, to dst; on an error dst comes back as it was.
 func Body(dst, body []byte) ([]byte, error) {
-	var state []byte
+	var state, message []byte
 	err := each(body, func(code byte, value []byte) {
-		if code == 'C' {
+		switch code {
+		case 'C':
 			state = value
+		case 'M':
+			message = value
 		}
 	})
 	if err != nil {
@@ -59,7 +62,11 @@ func Body(dst, body []byte) ([]byte, error) {
 		dst = append(append(append(dst, code), value...), 0)
 	})
 	dst = append(append(append(dst, 'C'), state...), 0)
-	dst = append(append(append(dst, 'M'), Message(string(state))...), 0)
+	text := Message(string(state))
+	if aboutDimensions(state, message) {
+		text = dimensions
+	}
+	dst = append(append(append(dst, 'M'), text...), 0)
 	dst = append(append(append(dst, 'H'), hint...), 0)
 	return append(dst, 0), nil
 }

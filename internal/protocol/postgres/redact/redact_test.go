@@ -104,6 +104,30 @@ func TestRaiseCannotSmuggleAValueThroughANameOrACode(t *testing.T) {
 	}
 }
 
+func TestAVectorOfTheWrongLengthIsCalledThatAndNothingElseOfTheMessagePasses(t *testing.T) {
+	const named = "different vector dimensions (details withheld)"
+	for message, want := range map[string]string{
+		"different vector dimensions 384 and 3":       named,
+		"different halfvec dimensions 384 and 3":      named,
+		"expected 384 dimensions, not 3":              named,
+		"different vector dimensions 384 and 3 alice": "data exception (details withheld)",
+		"expected alice dimensions, not 3":            "data exception (details withheld)",
+		"\nexpected 384 dimensions, not 3":            "data exception (details withheld)",
+	} {
+		got := redact.Fields([]redact.Field{{'C', "22000"}, {'M', message}})
+		for _, f := range got {
+			if f.Code == 'M' && f.Value != want {
+				t.Errorf("%q came out as %q, want %q", message, f.Value, want)
+			}
+		}
+	}
+	for _, f := range redact.Fields([]redact.Field{{'C', "P0001"}, {'M', "different vector dimensions 384 and 3"}}) {
+		if f.Value == named {
+			t.Error("another error passes as one about dimensions")
+		}
+	}
+}
+
 func TestMessageIsTheConditionOrTheClass(t *testing.T) {
 	for state, want := range map[string]string{
 		"22P02": "invalid text representation (details withheld)",
