@@ -75,11 +75,30 @@ func TestCompressedDocumentsAreRefusedInEveryEncoding(t *testing.T) {
 }
 
 // A transfer encoding is not taken off by anybody who did not announce it.
+// TestALengthBesidesChunksDecidesNothing sends what a proxy before the gateway could read by its length, and take the rest for
+// another request, or what follows for a part of this one: the chunks count (RFC 9112, 6.3), and what is sent on has one length.
+func TestALengthBesidesChunksDecidesNothing(t *testing.T) {
+	for _, length := range []int{0, 3, 7, 17, 70} {
+		w := world(t, `{}`, nil)
+		head := "POST /search HTTP/1.1\r\nHost: docs\r\nAuthorization: Bearer " + protocoltest.Token + "\r\nContent-Type: application/json\r\n"
+		said := raw(t, w, head+fmt.Sprintf("Transfer-Encoding: chunked\r\nContent-Length: %d\r\n\r\n7\r\n{\"k\":1}\r\n0\r\n\r\n", length)+head+"Content-Length: 7\r\nConnection: close\r\n\r\n{\"k\":2}")
+		got := w.All()
+		if strings.Count(said, "HTTP/1.1 200") != 2 || len(got) != 2 {
+			t.Fatalf("a length of %d besides chunks: %.600s; %d requests reached the target", length, said, len(got))
+		}
+		for i, r := range got {
+			if r.Body != fmt.Sprintf(`{"k":%d}`, i+1) || r.Header.Get("Content-Length") != "7" || r.Header.Get("Transfer-Encoding") != "" {
+				t.Errorf("a length of %d besides chunks: request %d is sent on as %v", length, i+1, r)
+			}
+		}
+	}
+}
+
 func TestOtherTransferEncodingsAreRefused(t *testing.T) {
 	w := world(t, `{}`, nil)
 	for _, how := range []string{
-		"Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 7\r\n",
-		"Transfer-Encoding: chunked\r\n", "Content-Length: 7\r\nContent-Length: 8\r\n", "Content-Length: +7\r\n",
+		"Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+		"Content-Length: 7\r\nContent-Length: 8\r\n", "Content-Length: +7\r\n",
 	} {
 		said := raw(t, w, "POST /search HTTP/1.1\r\nHost: docs\r\nConnection: close\r\nAuthorization: Bearer "+protocoltest.Token+"\r\nContent-Type: application/json\r\n"+how+"\r\n7\r\n{\"k\":1}\r\n0\r\n\r\n")
 		if !strings.HasPrefix(said, "HTTP/1.1 4") && !strings.HasPrefix(said, "HTTP/1.1 501") {

@@ -91,7 +91,9 @@ func (w worker) fill(name string) {
 		day.Must(err)
 		day.Must(bulk.Add(w.ctx, opensearchutil.BulkIndexerItem{
 			Action: "index", DocumentID: fmt.Sprint(i), Body: strings.NewReader(string(text)),
-			OnFailure: func(context.Context, opensearchutil.BulkIndexerItem, opensearchapi.BulkRespItem, error) { failed.Add(1) },
+			OnFailure: func(context.Context, opensearchutil.BulkIndexerItem, opensearchapi.BulkRespItem, error) {
+				failed.Add(1)
+			},
 		}))
 	}
 	day.Must(bulk.Close(w.ctx))
