@@ -11,6 +11,7 @@
 //	go run ./test/get qdrant     Qdrant's clients in Python and JavaScript; prints NAME=value lines
 //	go run ./test/get pinecone   Pinecone's own clients; prints NAME=value lines
 //	go run ./test/get stores     LangChain's and LlamaIndex' stores over every engine; prints PYTHON=value
+//	go run ./test/get goclients  the engines' own clients for Go, built; prints their paths
 //	go run ./test/get clients    stock clients in Python, Node and Java; prints NAME=value lines
 //	go run ./test/get tools      Chromium, PgBouncer, HAProxy by apt-get, where missing (needs root)
 //	go run ./test/get data       prints the data set of package test/data as a script for psql
@@ -138,6 +139,15 @@ func get(ctx context.Context, args []string) error {
 		}
 		fmt.Printf("PYTHON=%s\n", python)
 		return nil
+	case "goclients":
+		for _, name := range fetch.GoClients {
+			program, err := f.GoClient(ctx, name)
+			if err != nil {
+				return err
+			}
+			fmt.Println(program)
+		}
+		return nil
 	case "clients":
 		return clients(ctx, f)
 	case "tools":
@@ -154,7 +164,7 @@ func get(ctx context.Context, args []string) error {
 		fmt.Println(f.Cache)
 		return nil
 	}
-	return fmt.Errorf("what to get is one of postgres, milvus, psql-oauth, chroma, opensearch, weaviate, pinecone, qdrant, stores, clients, tools, data, cache (not %q)", args)
+	return fmt.Errorf("what to get is one of postgres, milvus, psql-oauth, chroma, opensearch, weaviate, pinecone, qdrant, stores, goclients, clients, tools, data, cache (not %q)", args)
 }
 
 // pineconeClients prints what a shell can read with eval.
