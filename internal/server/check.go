@@ -46,6 +46,15 @@ func Check(c *config.Config) (string, error) {
 	if err := errors.Join(faults...); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d listeners, %d targets, %d identity providers, policy %.12s with %d statements",
-		len(c.Listeners), len(c.Targets), len(c.Identity.Providers), rules.Digest(), rules.Statements()), nil
+	return fmt.Sprintf("%s, %s, %s, policy %.12s with %s",
+		some(len(c.Listeners), "listener"), some(len(c.Targets), "target"), some(len(c.Identity.Providers), "identity provider"),
+		rules.Digest(), some(rules.Statements(), "statement")), nil
+}
+
+// some is "1 listener", "2 listeners".
+func some(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
