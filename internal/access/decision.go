@@ -130,7 +130,7 @@ const (
 	MaskDrop    Mask = "drop"    // the field is left out where the protocol allows it, null elsewhere
 	MaskHash    Mask = "hash"    // a keyed digest: equal values stay equal
 	MaskPartial Mask = "partial" // the last four characters stay
-	MaskRound   Mask = "round"   // a number keeps two decimals: how the distance of a withheld vector is shown; never in a rule
+	MaskRound   Mask = "round"   // a number keeps two decimals, and three digits from 10 on: how the distance of a withheld vector is shown; never in a rule
 )
 
 // Treatment is what happens to one field.
@@ -143,7 +143,7 @@ type Treatment struct {
 	Predicates string
 	// Derived says what happens to a value computed from the field: "deny" (default) or "null".
 	Derived string
-	// Distance says what happens to a distance from a withheld vector: "deny", "round" (two decimals, the default), "allow".
+	// Distance says what happens to a distance from a withheld vector: "deny", "round" (two decimals, three digits from 10 on; the default), "allow".
 	Distance string
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +18,9 @@ import (
 // batch is what becomes durable together.
 type batch struct {
 	buf    []byte
-	leaves []span // the envelopes in buf
+	bodies []inserted // long ones, which are not copied into buf
+	size   int        // of buf and bodies
+	leaves []span     // the envelopes in buf
 	number uint32
 	frame  uint64 // number of the first frame
 	next   uint64 // number of the frame after the last
@@ -27,6 +30,37 @@ type batch struct {
 	timed  bool   // it will be, a little later
 	asked  int    // records that somebody waits for
 	want   int    // how many of them the committer would like to write at once; 0 while it does not gather
+}
+
+// inserted is a body's frame that stands before the byte of buf at that place.
+type inserted struct {
+	at    int
+	frame *[]byte
+}
+
+// add puts the frame of a body to the others, and reports whether it keeps it.
+func (b *batch) add(frame *[]byte) (kept bool) {
+	b.size += len(*frame)
+	if len(*frame) < long {
+		b.buf = append(b.buf, *frame...)
+		return false
+	}
+	b.bodies = append(b.bodies, inserted{len(b.buf), frame})
+	return true
+}
+
+// runs are what the batch is made of, in order.
+func (b *batch) runs(yield func([]byte) bool) {
+	from := 0
+	for _, body := range b.bodies {
+		if body.at > from && !yield(b.buf[from:body.at]) || !yield(*body.frame) {
+			return
+		}
+		from = body.at
+	}
+	if from < len(b.buf) {
+		yield(b.buf[from:])
+	}
 }
 
 // waiters is the group of those who wait for the batch that is filling; the lock is held.
@@ -51,7 +85,7 @@ func (l *Log) hurry(g *Group) {
 // nudge has the committer write what has been filling for a while.
 func (l *Log) nudge() {
 	l.mu.Lock()
-	wake := len(l.filling.buf) > 0 && l.failed == nil && l.wakes()
+	wake := l.filling.size > 0 && l.failed == nil && l.wakes()
 	l.mu.Unlock()
 	if wake {
 		l.wake()
@@ -60,11 +94,19 @@ func (l *Log) nudge() {
 
 type span struct{ start, end int }
 
-// sealing is what the bodies of one request add up to until their record comes.
+// sealing is what the bodies of one request add up to until their record comes. Who holds mu, and has found it in the log's
+// map since, is the one that appends for the request.
 type sealing struct {
+	mu    sync.Mutex
 	sum   hash.Hash
 	bytes int64
 }
+
+// workshop is where a body is made ready, without the log's lock.
+type workshop struct{ squeezed, aad []byte }
+
+// long is how long a body's frame is that is not copied.
+const long = 16 << 10
 
 // hold bounds what may wait in memory for the disk: bodies wait for room beyond it.
 const hold = 8 << 20
@@ -86,6 +128,9 @@ var (
 // has its Seq, Time, Sealed and SealedHash afterwards; r is not kept.
 func (l *Log) Append(r *Record) Commit {
 	l.mu.Lock()
+	if s := l.own(r.Request, false); s != nil {
+		defer s.mu.Unlock()
+	}
 	if err := l.refuses(); err != nil {
 		l.mu.Unlock()
 		return Resolved(0, err)
@@ -131,7 +176,7 @@ func (l *Log) append(r *Record) Commit {
 			delete(l.sealings, r.Request)
 			s.sum.Reset()
 			s.bytes = 0
-			l.idle.Put(s)
+			l.idle.Put(s) // whoever waits for it finds that it is not that of the request any more
 		}
 	}
 	if r.Type == TypeSessionClose && len(l.sealings) > 0 {
@@ -142,6 +187,7 @@ func (l *Log) append(r *Record) Commit {
 	b.buf = appendFitting(beginFrame(b.buf), r)
 	endFrame(b.buf, start, kindRecord, l.frames, b.number)
 	b.leaves = append(b.leaves, span{start + frameHeader, len(b.buf)})
+	b.size += len(b.buf) - start
 	l.frames++
 	l.records++
 	return l.waiters(b).Commit(r.Seq)
@@ -179,18 +225,16 @@ func (l *Log) Body(request string, d Direction, p []byte) error {
 	return l.piece(request, d, p)
 }
 
+// piece takes the lock only to find out where it belongs, and to put it there: to seal and to hash a long one takes longer
+// than all else that is done under it.
 func (l *Log) piece(request string, d Direction, p []byte) error {
-	codec := byte(codecPlain)
-	if len(p) >= worthwhile {
-		scratch := l.scratch.Get().(*[]byte)
-		defer l.scratch.Put(scratch)
-		if shrinks(scratch, p) {
-			p, codec = *scratch, codecS2
-		}
-	}
+	w := l.workshops.Get().(*workshop)
+	defer l.workshops.Put(w)
+	p, codec := w.squeeze(p)
+
 	l.mu.Lock()
 	err := l.refuses()
-	for err == nil && len(l.filling.buf) > hold {
+	for err == nil && l.filling.size > hold {
 		l.room.Wait()
 		err = l.refuses()
 	}
@@ -198,33 +242,73 @@ func (l *Log) piece(request string, d Direction, p []byte) error {
 		l.mu.Unlock()
 		return err
 	}
-	s := l.sealings[request]
-	if s == nil {
-		s = l.idle.Get().(*sealing)
-		l.sealings[request] = s
-	}
-	b := l.filling
-	start := len(b.buf)
-	b.buf = l.sealer.appendBody(beginFrame(b.buf), request, d, codec, p)
-	endFrame(b.buf, start, kindBody, l.frames, b.number)
-	l.frames++
-	payload := b.buf[start+frameHeader:]
+	s, sealer := l.own(request, true), l.sealer
+	l.mu.Unlock()
+	defer s.mu.Unlock()
+
+	frame := l.bodies.Get().(*[]byte)
+	b := beginFrame(slices.Grow((*frame)[:0], frameHeader+bodyHeader+len(request)+len(p)+sealer.aead.Overhead()))
+	*frame, w.aad = sealer.appendBody(b, w.aad, request, d, codec, p)
+	payload := (*frame)[frameHeader:]
 	s.sum.Write(payload)
 	s.bytes += int64(len(payload))
-	wake := len(b.buf) > soon && l.wakes()
+
+	l.mu.Lock()
+	endFrame(*frame, 0, kindBody, l.frames, l.filling.number)
+	l.frames++
+	kept := l.filling.add(frame)
+	wake := l.filling.size > soon && l.wakes()
 	l.mu.Unlock()
+	if !kept {
+		l.bodies.Put(frame)
+	}
 	if wake {
 		l.wake()
 	}
 	return nil
 }
 
-// shrinks compresses p into scratch, and reports whether that was worth it. Vectors written as numbers shrink by a quarter
-// at best, and there are a great many of them: they are not tried, and a piece of any other long p is tried first.
-func shrinks(scratch *[]byte, p []byte) bool {
-	if numeric(p) {
-		return false
+// own returns the sealing of a request, locked; when there is none it makes one, or returns nil. It is called under the
+// log's lock, and gives it up while another appends for the same request.
+func (l *Log) own(request string, make bool) *sealing {
+	for {
+		s := l.sealings[request]
+		if s == nil {
+			if !make {
+				return nil
+			}
+			s = l.idle.Get().(*sealing)
+			l.sealings[request] = s
+		}
+		if s.mu.TryLock() {
+			return s
+		}
+		l.mu.Unlock()
+		s.mu.Lock()
+		l.mu.Lock()
+		if l.sealings[request] == s {
+			return s
+		}
+		s.mu.Unlock() // its record came meanwhile
 	}
+}
+
+// squeeze makes p shorter, if that is worth it.
+func (w *workshop) squeeze(p []byte) ([]byte, byte) {
+	switch {
+	case len(p) < worthwhile:
+	case numeric(p):
+		if w.squeezed = packDigits(w.squeezed[:0], p); len(w.squeezed) < len(p)-len(p)/16 {
+			return w.squeezed, codecDigits
+		}
+	case shrinks(&w.squeezed, p):
+		return w.squeezed, codecS2
+	}
+	return p, codecPlain
+}
+
+// shrinks compresses p into scratch, and reports whether that was worth it. A piece of a long p is tried first.
+func shrinks(scratch *[]byte, p []byte) bool {
 	try := func(p []byte, most int) bool {
 		*scratch = s2.Encode((*scratch)[:cap(*scratch)], p)
 		return len(*scratch) < most
@@ -235,19 +319,20 @@ func shrinks(scratch *[]byte, p []byte) bool {
 	return try(p, len(p)-len(p)/16)
 }
 
-// numeric says whether p, which is worthwhile, is digits for the most part, by looks at some of it.
+// numeric says whether p, which is worthwhile, is written-out numbers for the most part, by looks at some of it. There are a
+// great many of them, and s2 takes a quarter off them at best.
 func numeric(p []byte) bool {
 	const looks, look = 8, 24
-	digits := 0
+	packed := 0
 	for i := range looks {
 		from := i * (len(p) - look) / looks
 		for _, c := range p[from : from+look] {
-			if c-'0' < 10 {
-				digits++
+			if c-'0' < 10 || c-'*' < 6 {
+				packed++
 			}
 		}
 	}
-	return digits > looks*look*5/8
+	return packed > looks*look*3/4
 }
 
 // Sync returns when everything appended so far is durable.
@@ -260,7 +345,7 @@ func (l *Log) Sync(ctx context.Context) error {
 	var c Commit
 	wake := false
 	switch {
-	case len(l.filling.buf) > 0:
+	case l.filling.size > 0:
 		c = l.waiters(l.filling).Commit(0)
 		wake = l.wakes()
 	case l.writing != nil:

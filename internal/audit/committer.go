@@ -48,7 +48,7 @@ func (l *Log) gather() {
 	l.mu.Lock()
 	b := l.filling
 	want := min(l.busy, plenty)
-	if b.asked == 0 || b.asked >= want || len(b.buf) > soon || l.closed || l.failed != nil {
+	if b.asked == 0 || b.asked >= want || b.size > soon || l.closed || l.failed != nil {
 		l.mu.Unlock()
 		return
 	}
@@ -83,7 +83,7 @@ func (l *Log) pause(d time.Duration) bool {
 func (l *Log) ended() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.closed && len(l.filling.buf) == 0
+	return l.closed && l.filling.size == 0
 }
 
 // take returns the batch that has been filled, or nil, and puts an empty one in its place. One that nobody is in a hurry
@@ -91,7 +91,7 @@ func (l *Log) ended() bool {
 func (l *Log) take() *batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.filling.buf) == 0 {
+	if l.filling.size == 0 {
 		l.filling.woken = false
 		return nil
 	}
@@ -121,7 +121,7 @@ func (l *Log) empty() *batch {
 		b = &batch{}
 	}
 	l.groups++
-	*b = batch{buf: b.buf[:0], leaves: b.leaves[:0], number: l.groups, frame: l.frames, record: l.records}
+	*b = batch{buf: b.buf[:0], leaves: b.leaves[:0], bodies: b.bodies[:0], number: l.groups, frame: l.frames, record: l.records}
 	return b
 }
 
@@ -144,6 +144,7 @@ func (l *Log) write(batches []*batch) []*batch {
 		}
 		l.busy = b.asked + l.filling.asked // nobody is in both
 		l.mu.Unlock()
+		l.release(b)
 		l.follower.durableRecords.Store(b.record + uint64(len(b.leaves))) // whoever is told finds it so
 		if !told {
 			b.group.Resolve(nil)
@@ -162,13 +163,13 @@ func (l *Log) writeOne(b *batch) error {
 	b.buf = beginFrame(b.buf)
 	endFrame(b.buf, end, kindCommit, b.next, b.number)
 	defer func() { b.buf = b.buf[:end] }()
-	full := l.current.off+int64(len(b.buf)) > l.opts.Segment || l.stale.Swap(false)
+	full := l.current.off+int64(b.size+frameHeader) > l.opts.Segment || l.stale.Swap(false)
 	if l.current.failed || full && l.current.off > l.current.start {
 		if err := l.advance(b); err != nil {
 			return err
 		}
 	}
-	return l.current.write(b.buf)
+	return l.current.write(b)
 }
 
 // advance begins the next segment with b.
@@ -221,7 +222,7 @@ func (l *Log) fail(batches []*batch, cause error) []*batch {
 	}
 	l.failed = fmt.Errorf("%w: %w", ErrFailed, cause)
 	l.since = l.now()
-	if len(l.filling.buf) > 0 {
+	if l.filling.size > 0 {
 		batches = append(batches, l.full())
 	}
 	for _, b := range batches {

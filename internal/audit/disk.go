@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,13 +10,14 @@ import (
 
 // Disk is where segments are kept; tests put one that fails in its place.
 type Disk interface {
-	// Create makes a file of size zeros, durable with its name, in place of any file of that name.
+	// Create makes a file of size zeros, durable with its name, in place of any file of that name. It is written from front
+	// to back.
 	Create(name string, size int64) (File, error)
 	// Rename gives a file a new name, durably.
 	Rename(from, to string) error
 }
 
-// File is a segment that is being written.
+// File is a segment that is being written. What was written may not be in the file before Sync.
 type File interface {
 	io.WriterAt
 	io.Closer
@@ -36,6 +38,14 @@ var zeros [zeroChunk]byte
 // Create implements Disk. The blocks are written, not only reserved: overwriting written blocks needs no journal commit
 // and is about twice as fast to flush.
 func (OS) Create(name string, size int64) (File, error) {
+	if f, err := createDirect(name, size); !errors.Is(err, errors.ErrUnsupported) {
+		return f, err
+	}
+	return createCached(name, size)
+}
+
+// createCached is Create where files cannot be written around the kernel's cache.
+func createCached(name string, size int64) (File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err

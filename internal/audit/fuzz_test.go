@@ -56,12 +56,14 @@ func FuzzParseBody(f *testing.F) {
 	if err == nil {
 		f.Fatal("a key was wrapped to nobody")
 	}
-	s := &sealer{key: 3, aad: []byte("x"), empty: 1}
+	s := &sealer{key: 3, origin: []byte("x")}
 	if s.aead, err = newAEAD(make([]byte, 32)); err != nil {
 		f.Fatal(err)
 	}
-	f.Add(s.appendBody(nil, "s.1", Asked, codecPlain, []byte("select")))
-	f.Add(s.appendBody(nil, "s.1", Answered, codecS2, []byte{5, 4, 'a'}))
+	for codec, text := range [][]byte{codecPlain: []byte("select"), codecS2: {5, 4, 'a'}, codecDigits: {0, 0, 1, 'a', 0, 0, 1, 0x21}} {
+		body, _ := s.appendBody(nil, nil, "s.1", Asked, byte(codec), text)
+		f.Add(body)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		parsed, err := parseBody(b)
 		if err != nil {

@@ -79,9 +79,10 @@ type Log struct {
 	closing   chan struct{}
 	committed chan struct{}
 
-	batches chan *batch // to be filled again
-	scratch sync.Pool   // *[]byte
-	idle    sync.Pool   // *sealing
+	batches   chan *batch // to be filled again
+	workshops sync.Pool   // *workshop
+	bodies    sync.Pool   // *[]byte, frames
+	idle      sync.Pool   // *sealing
 
 	// Owned by the committer.
 	current *segment
@@ -99,8 +100,8 @@ func Open(ctx context.Context, opts Options) (*Log, error) {
 	l := &Log{
 		opts: opts, index: newIndex(), log: opts.Log, sealings: make(map[string]*sealing),
 		work: make(chan struct{}, 1), gathered: make(chan struct{}, 1), closing: make(chan struct{}), committed: make(chan struct{}),
-		batches: make(chan *batch, 4),
-		scratch: sync.Pool{New: func() any { return new([]byte) }}, idle: newIdle(),
+		batches:   make(chan *batch, 4),
+		workshops: sync.Pool{New: func() any { return new(workshop) }}, bodies: sync.Pool{New: func() any { return new([]byte) }}, idle: newIdle(),
 	}
 	l.room = sync.NewCond(&l.mu)
 	l.patience, l.moment, l.hurrying = patience, moment, l.hurry
@@ -247,6 +248,15 @@ func (l *Log) unlock() {
 	if l.lock != nil {
 		_ = l.lock.Close()
 	}
+}
+
+// release takes back the bodies of a batch that is on disk.
+func (l *Log) release(b *batch) {
+	for i := range b.bodies {
+		l.bodies.Put(b.bodies[i].frame)
+		b.bodies[i].frame = nil
+	}
+	b.bodies = b.bodies[:0]
 }
 
 // recycle takes back a batch that nobody reads any more.

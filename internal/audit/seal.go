@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"filippo.io/age"
 	"github.com/klauspost/compress/s2"
@@ -22,8 +23,9 @@ import (
 // The sealed bytes are AES-256-GCM under the data key that the key file of that number holds, with index as nonce, and
 // with the origin and everything before them as additional data. The digest in the record covers the payloads.
 const (
-	codecPlain = 0
-	codecS2    = 1 // s2 block: a tenth of the time of zstd, for two thirds of its ratio on the texts that engines answer
+	codecPlain  = 0
+	codecS2     = 1 // s2 block: a tenth of the time of zstd, for two thirds of its ratio on the texts that engines answer
+	codecDigits = 2 // see packDigits: half the length of what is digits, four times as fast as s2 would take a quarter off
 
 	bodyHeader = 1 + 1 + 4 + 8 + 1
 
@@ -42,13 +44,12 @@ type wrappedKey struct {
 	Secret []byte `json:"secret"`
 }
 
-// sealer seals the bodies of one data key. Its methods are called under the log's lock.
+// sealer seals the bodies of one data key. Its methods are safe for concurrent use.
 type sealer struct {
-	key   uint32
-	aead  cipher.AEAD
-	index uint64 // of the next body: a nonce is never used twice, because a key lives in one process only
-	aad   []byte
-	empty int // length of aad before the payload header
+	key    uint32
+	aead   cipher.AEAD
+	next   atomic.Uint64 // index of the next body: a nonce is never used twice, because a key lives in one process only
+	origin []byte
 }
 
 // newSealer draws a data key and returns it with its wrapped form.
@@ -76,7 +77,7 @@ func newSealer(origin string, key uint32, recipients []age.Recipient) (*sealer, 
 	}
 	clear(secret)
 	clear(plainKey)
-	return &sealer{key: key, aead: aead, aad: []byte(origin), empty: len(origin)}, wrapped.Bytes(), nil
+	return &sealer{key: key, aead: aead, origin: []byte(origin)}, wrapped.Bytes(), nil
 }
 
 func newAEAD(secret []byte) (cipher.AEAD, error) {
@@ -87,18 +88,17 @@ func newAEAD(secret []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// appendBody appends the payload of a body.
-func (s *sealer) appendBody(b []byte, request string, d Direction, codec byte, p []byte) []byte {
-	start := len(b)
+// appendBody appends the payload of a body. The additional data are put together in aad, which is returned to be used again.
+func (s *sealer) appendBody(b, aad []byte, request string, d Direction, codec byte, p []byte) (body, used []byte) {
+	start, index := len(b), s.next.Add(1)-1
 	b = append(b, byte(d), codec)
 	b = binary.BigEndian.AppendUint32(b, s.key)
-	b = binary.BigEndian.AppendUint64(b, s.index)
+	b = binary.BigEndian.AppendUint64(b, index)
 	b = append(b, byte(len(request)))
 	b = append(b, request...)
-	s.aad = append(s.aad[:s.empty], b[start:]...)
-	nonce := bodyNonce(s.index)
-	s.index++
-	return s.aead.Seal(b, nonce[:], p, s.aad)
+	aad = append(append(aad[:0], s.origin...), b[start:]...)
+	nonce := bodyNonce(index)
+	return s.aead.Seal(b, nonce[:], p, aad), aad
 }
 
 func bodyNonce(index uint64) (n [12]byte) {
@@ -131,7 +131,7 @@ func parseBody(p []byte) (body, error) {
 		direction: Direction(p[0]), codec: p[1], key: binary.BigEndian.Uint32(p[2:]), index: binary.BigEndian.Uint64(p[6:]),
 		request: string(p[bodyHeader:end]), header: p[:end], sealed: p[end:],
 	}
-	if b.direction != Asked && b.direction != Answered || b.codec > codecS2 {
+	if b.direction != Asked && b.direction != Answered || b.codec > codecDigits {
 		return body{}, errBody
 	}
 	return b, nil
@@ -144,7 +144,13 @@ func (b *body) open(origin string, aead cipher.AEAD) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unseal body %d of key %d: %w", b.index, b.key, err)
 	}
-	if b.codec == codecPlain {
+	switch b.codec {
+	case codecPlain:
+		return p, nil
+	case codecDigits:
+		if p, err = unpackDigits(nil, p, maxPiece); err != nil {
+			return nil, fmt.Errorf("unpack body %d of key %d: %w", b.index, b.key, err)
+		}
 		return p, nil
 	}
 	if n, err := s2.DecodedLen(p); err != nil || n > maxPiece {

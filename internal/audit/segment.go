@@ -126,18 +126,22 @@ func (l *Log) begin(f *fresh, record, frameNumber uint64, group uint32) (*segmen
 	return &segment{number: f.number, file: f.file, start: int64(len(b)), off: int64(len(b))}, nil
 }
 
-// write appends p and makes it durable. After an error the segment is never written or flushed again: the kernel may have
-// dropped what it could not write, and report success the next time.
-func (s *segment) write(p []byte) error {
-	if _, err := s.file.WriteAt(p, s.off); err != nil {
-		s.failed = true
-		return fmt.Errorf("write segment %d: %w", s.number, err)
+// write appends a batch and makes it durable. After an error the segment is never written or flushed again: the kernel may
+// have dropped what it could not write, and report success the next time.
+func (s *segment) write(b *batch) error {
+	off := s.off
+	for run := range b.runs {
+		if _, err := s.file.WriteAt(run, off); err != nil {
+			s.failed = true
+			return fmt.Errorf("write segment %d: %w", s.number, err)
+		}
+		off += int64(len(run))
 	}
 	if err := s.file.Sync(); err != nil {
 		s.failed = true
 		return fmt.Errorf("flush segment %d: %w", s.number, err)
 	}
-	s.off += int64(len(p))
+	s.off = off
 	return nil
 }
 

@@ -213,12 +213,12 @@ func TestBrowserCommandIsUsed(t *testing.T) {
 	d := newDesk(t)
 	mark := filepath.Join(d.home, "opened")
 	script := filepath.Join(d.home, "browser")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\nprintf %s \"$1\" > "+mark+".new && mv "+mark+".new "+mark+"\n"), 0o700); err != nil {
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nsleep 0.3\nprintf %s \"$1\" > "+mark+".new && mv "+mark+".new "+mark+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	d.environ["BROWSER"] = script
 	d.login()
-	// Nobody waits for a browser: it may still be starting when somebody has signed in already.
+	// Nobody waits for a browser, and it is not closed on whoever has signed in.
 	got, err := os.ReadFile(mark)
 	for end := time.Now().Add(30 * time.Second); err != nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		got, err = os.ReadFile(mark)

@@ -134,7 +134,7 @@ func signIn(ctx context.Context, env *Env, client *login.Client, device, noBrows
 		})
 	}
 	return client.Browser(ctx, func(address string) {
-		if !noBrowser && openBrowser(ctx, env, address) == nil {
+		if !noBrowser && openBrowser(env, address) == nil {
 			fmt.Fprintf(env.Stderr, "Your browser should show the sign-in at %s. If it does not, open\n\n  %s\n\n", client.Issuer, address)
 			return
 		}
@@ -143,7 +143,7 @@ func signIn(ctx context.Context, env *Env, client *login.Client, device, noBrows
 }
 
 // openBrowser starts $BROWSER or the system's. The address is no secret: what it leads to needs this process.
-func openBrowser(ctx context.Context, env *Env, address string) error {
+func openBrowser(env *Env, address string) error {
 	command := env.Getenv("BROWSER")
 	args := []string{address}
 	if command == "" {
@@ -159,10 +159,10 @@ func openBrowser(ctx context.Context, env *Env, address string) error {
 			command = "xdg-open"
 		}
 	}
-	c := exec.CommandContext(ctx, command, args...)
+	c := exec.Command(command, args...) // not of a context: people go on using the browser when they have signed in
 	if err := c.Start(); err != nil {
 		return fmt.Errorf("open browser: %w", err)
 	}
-	go func() { _ = c.Wait() }() // it lives as long as the sign-in, see CommandContext
+	go func() { _ = c.Wait() }()
 	return nil
 }

@@ -22,6 +22,7 @@ func checkTarget(c *Config, t *Target, path string, r *report) {
 		r.at(path+".credential.user", "is missing, and header: basic shows it")
 	}
 	checkSigning(t, path+".credential", r)
+	checkMint(t, path+".credential", r)
 	checkIndex(t, path, r)
 	checkAPI(t, path, r)
 	if t.Reads == "" {
@@ -57,6 +58,18 @@ func checkSigning(t *Target, path string, r *report) {
 		if c.Region == "" {
 			r.at(path+".region", "is missing, and header: sigv4 signs for one")
 		}
+	}
+}
+
+func checkMint(t *Target, path string, r *report) {
+	switch c := &t.Credential; {
+	case c.Mint == "":
+	case t.Engine != "qdrant":
+		r.at(path+".mint", "jwt is for qdrant")
+	case c.Header != "bearer" && c.Header != "api-key":
+		r.at(path+".header", "%s does not carry what mint: jwt makes; bearer and api-key do", c.Header)
+	case c.Password.IsZero():
+		r.at(path+".password", "is missing, and mint: jwt signs with it")
 	}
 }
 

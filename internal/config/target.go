@@ -102,9 +102,16 @@ type Credential struct {
 	// Header says how the password is shown to a database that speaks HTTP or gRPC: bearer, basic and elastic-api-key in
 	// Authorization, milvus there as Milvus wants it, sigv4 by signing requests to Amazon's services with it (user is the
 	// access key's id), the others in the header of that name.
-	Header string `yaml:"header" default:"bearer" enum:"bearer|basic|milvus|api-key|x-chroma-token|elastic-api-key|sigv4"`
+	Header string `yaml:"header" default:"bearer" enum:"bearer|basic|milvus|api-key|x-chroma-token|elastic-api-key|sigv4" restart:"true"`
+	// Mint says that what is shown is not the password but made of it, for every request anew and good for nothing else.
+	// jwt is for qdrant with jwt_rbac: the password is its API key, and signs a token that expires after a minute and opens
+	// the request's collections only, for reading where the request reads.
+	Mint string `yaml:"mint" enum:"jwt" restart:"true"`
 	// Region of Amazon's where the database is, for sigv4.
-	Region string `yaml:"region"`
+	Region string `yaml:"region" restart:"true"`
 	// Service of Amazon's that the database is, for sigv4: es is OpenSearch Service, aoss is OpenSearch Serverless.
-	Service string `yaml:"service" default:"es" enum:"es|aoss"`
+	Service string `yaml:"service" default:"es" enum:"es|aoss" restart:"true"`
 }
+
+// MintJWT is the kind of Credential.Mint that Qdrant knows.
+const MintJWT = "jwt"

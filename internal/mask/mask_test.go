@@ -118,10 +118,11 @@ func TestKeyIsCopied(t *testing.T) {
 	}
 }
 
-func TestRoundKeepsTwoDecimals(t *testing.T) {
+func TestRoundKeepsTwoDecimalsOfSmallDistancesAndThreeDigitsOfLargeOnes(t *testing.T) {
 	for in, want := range map[float64]float64{
-		0: 0, 0.004: 0, -0.004: 0, 0.005: 0.01, 0.126: 0.13, -0.126: -0.13, 1.999: 2, 12345.678: 12345.68,
-		1e300: 1e300, math.Inf(1): math.Inf(1), math.Inf(-1): math.Inf(-1),
+		0: 0, 0.004: 0, -0.004: 0, 0.005: 0.01, 0.126: 0.13, -0.126: -0.13, 1.999: 2, 9.994: 9.99, 9.996: 10,
+		10.04: 10, 10.06: 10.1, -12.34: -12.3, 99.96: 100, 12345.678: 12300, -12345.678: -12300, 1234567: 1230000,
+		1.2345e300: 1.23e300, 1.7976e308: math.MaxFloat64, -1.7976e308: -math.MaxFloat64, math.Inf(1): math.Inf(1), math.Inf(-1): math.Inf(-1),
 	} {
 		got := mask.Round(in)
 		if got != want || math.Signbit(got) != math.Signbit(want) {
@@ -130,6 +131,24 @@ func TestRoundKeepsTwoDecimals(t *testing.T) {
 	}
 	if !math.IsNaN(mask.Round(math.NaN())) {
 		t.Error("Round(NaN) is a number")
+	}
+}
+
+// A vector that is searched for by its inner product with one that is a million times as long shows no more of its values
+// than three digits.
+func TestALongVectorBringsOutNoMoreDigitsOfAHiddenOne(t *testing.T) {
+	for _, x := range []float64{0.0512345, -0.0371234, 0.1234567, 0.9876543} {
+		for _, scale := range []float64{1, 1e3, 1e6, 1e9} {
+			shown := mask.Round(scale*x) / scale
+			if shown == x || math.Abs(shown-x) < 0.00005*math.Abs(x) {
+				t.Errorf("a vector of length %g shows %v of %v", scale, shown, x)
+			}
+		}
+	}
+	for _, x := range []float64{0, 1.234, 12.34, 567.8, 9.995, 1e7 + 1} {
+		if once := mask.Round(x); mask.Round(once) != once {
+			t.Errorf("Round(%v) is %v, and rounds to %v", x, once, mask.Round(once))
+		}
 	}
 }
 

@@ -106,6 +106,43 @@ deny:
 	check(t, p.Decide(ana, both, access.Context{}), access.Deny, access.CodeDenied, "not-secret")
 }
 
+// A deny about a collection holds for what is done to the points of all of its database, too.
+func TestADenyOfAPartForbidsWhatTakesTheWhole(t *testing.T) {
+	p := parse(t, `
+allow:
+  - {name: all, who: anyone, can: ["*"], on: ["**"]}
+deny:
+  - {name: keep, who: anyone, can: [schema.drop, tenant.drop, snapshot.download, schema.list, code.exec], on: ["docs/t:d/posts"]}
+`)
+	whole, all, other := access.Resource{Target: "docs", Namespace: "t:d"}, access.Resource{Target: "docs"}, access.Resource{Target: "docs", Namespace: "t:e"}
+	for _, x := range []struct {
+		action access.Action
+		on     access.Resource
+		denied bool
+	}{
+		{access.SchemaDrop, posts, true},
+		{access.SchemaDrop, all, true},
+		{access.TenantDrop, whole, true},
+		{access.SnapshotDownload, all, true},
+		{access.TenantDrop, other, false},
+		{access.SchemaDrop, access.Resource{Target: "docs", Namespace: "t:d", Collection: "else"}, false},
+		{access.SchemaDrop, access.Resource{Target: "elsewhere"}, false},
+		{access.DeleteAll, whole, false},
+		{access.SchemaList, whole, false},
+		{access.CodeExec, all, false}, // which do nothing to its points, as a whole
+	} {
+		d := p.Decide(person("ana"), one(x.action, x.on), access.Context{Now: noon})
+		if (d.Effect == access.Deny) != x.denied || x.denied && d.Reason.Rule != "keep" {
+			t.Errorf("%s on %s: %+v", x.action, x.on, d)
+		}
+		for _, step := range p.Explain(person("ana"), access.Access{Action: x.action, Resource: x.on}, access.Context{Now: noon}).Steps {
+			if step.Name == "keep" && step.Applies != x.denied {
+				t.Errorf("%s on %s is explained otherwise: %+v", x.action, x.on, step)
+			}
+		}
+	}
+}
+
 func TestADenyOfTheActorBindsTheSubjectToo(t *testing.T) {
 	p := parse(t, readers+`
 deny:

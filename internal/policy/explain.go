@@ -85,7 +85,7 @@ func explainRule(r *rule, q question, f *facts, applies string) Step {
 	case st.Why != "":
 	case !r.can[q.action] && !unknownDeny && !connects:
 		st.Why = fmt.Sprintf("is not about %s", q.action)
-	case !matchAny(r.on, q.resource) && !unknownDeny && !connects:
+	case !matchAny(r.on, q.resource) && !(r.kind == kindDeny && r.forbids(q)) && !unknownDeny && !connects:
 		st.Why = fmt.Sprintf("%s is not on %s", q.resource, showPatterns(r.on))
 	case connects:
 		st.Applies = true

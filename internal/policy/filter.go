@@ -106,6 +106,34 @@ func (f *filter) values(facts *facts) ([]string, error) {
 	return values, nil
 }
 
+// forbids reports whether a deny statement is about a question. What is done to the points of a whole namespace or target is
+// done to those of everything in it: dropping a database drops the collection that may not be dropped.
+func (r *rule) forbids(q question) bool {
+	if !r.can[q.action] {
+		return false
+	}
+	if matchAny(r.on, q.resource) {
+		return true
+	}
+	if q.resource.Collection != "" || !takesAll[q.action] {
+		return false
+	}
+	for _, on := range r.on {
+		if on.Reaches(q.resource) {
+			return true
+		}
+	}
+	return false
+}
+
+// takesAll are the actions that, on a whole, show, change or destroy what is stored in each part.
+var takesAll = map[access.Action]bool{
+	access.Search: true, access.Fetch: true, access.Scroll: true, access.ListIDs: true, access.Count: true, access.Aggregate: true, access.Export: true,
+	access.RawRead: true, access.SnapshotCreate: true, access.SnapshotDownload: true, access.SnapshotRestore: true, access.SnapshotDelete: true,
+	access.Insert: true, access.Upsert: true, access.Update: true, access.UpdateVectors: true, access.Delete: true, access.DeleteByFilter: true,
+	access.DeleteAll: true, access.Import: true, access.SchemaRename: true, access.SchemaTruncate: true, access.SchemaDrop: true, access.TenantDrop: true,
+}
+
 // concerns reports whether the filter of a protect statement has to do with a question. What could not be read may reach
 // any point of the target.
 func (r *rule) concerns(q question) bool {

@@ -135,7 +135,7 @@ func (v *view) consider(q question) *judgement {
 	unknown := q.action == access.Unknown
 	for _, r := range v.denies {
 		// What could not be read is able to do anything that is denied anywhere on the target.
-		if unknown && onTarget(r.on, q.resource.Target) || r.can[q.action] && matchAny(r.on, q.resource) {
+		if unknown && onTarget(r.on, q.resource.Target) || r.forbids(q) {
 			j.denies = append(j.denies, r)
 		}
 	}

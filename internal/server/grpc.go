@@ -51,8 +51,7 @@ func (s *Server) calls(l *config.Listener) (*grpcwire.Server, error) {
 	}
 	for i := range s.config.Targets {
 		t := &s.config.Targets[i]
-		dialect := grpcDialects[t.Engine]
-		if !l.Reaches(t) || dialect == nil {
+		if !l.Reaches(t) || grpcDialects[t.Engine] == nil {
 			continue
 		}
 		host, port, err := t.GRPCHostPort()
@@ -67,14 +66,21 @@ func (s *Server) calls(l *config.Listener) (*grpcwire.Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
-		speaks := dialect(s.options.Now)
-		s.placed(t, speaks)
 		c.Targets[t.Name] = grpcwire.Target{
-			Gate: s.gateTarget(t), Dialect: speaks, Address: net.JoinHostPort(host, fmt.Sprint(port)), TLS: upstream, Shows: grpcwire.Scheme(t.Credential.Header),
+			Gate: s.gateTarget(t), Dialect: s.grpcDialect(t), Address: net.JoinHostPort(host, fmt.Sprint(port)), TLS: upstream, Shows: grpcwire.Scheme(t.Credential.Header), Narrow: s.narrow(t),
 			Look: httpwire.Look(httpwire.Target{Gate: s.gateTarget(t), Address: t.Address, TLS: rest, Shows: httpwire.Scheme(t.Credential.Header)}),
 		}
 	}
 	return grpcwire.New(c)
+}
+
+// grpcDialect is dialect for gRPC.
+func (s *Server) grpcDialect(t *config.Target) grpcwire.Dialect {
+	if s.calling[t.Name] == nil {
+		s.calling[t.Name] = grpcDialects[t.Engine](s.options.Now)
+		s.placed(t, s.calling[t.Name])
+	}
+	return s.calling[t.Name]
 }
 
 // speaksGRPC says whether a listener for http reaches targets that speak gRPC besides.

@@ -12,6 +12,7 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/pinecone"
 	"github.com/vecgate/vecgate/internal/protocol/qdrant"
 	"github.com/vecgate/vecgate/internal/protocol/weaviate"
+	"github.com/vecgate/vecgate/internal/vault"
 )
 
 // dialects are the engines that speak HTTP, by the name that a target's engine has in the configuration.
@@ -56,10 +57,9 @@ func (s *Server) http(l *config.Listener) (frontEnd, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
-		s.placed(t, dialect)
 		c.Targets[t.Name] = httpwire.Target{
 			Gate: s.gateTarget(t), Dialect: dialect, Address: t.Address, TLS: upstream, Shows: httpwire.Scheme(t.Credential.Header),
-			Signing: httpwire.Signing{Region: t.Credential.Region, Service: t.Credential.Service},
+			Signing: httpwire.Signing{Region: t.Credential.Region, Service: t.Credential.Service}, Narrow: s.narrow(t),
 		}
 	}
 	if !s.speaksGRPC(l) {
@@ -74,12 +74,30 @@ func (s *Server) http(l *config.Listener) (frontEnd, error) {
 	return both{rest, calls}, err
 }
 
-// dialect makes the dialect of a target: one that is built in, or one that the configuration describes.
-func (s *Server) dialect(t *config.Target) (httpwire.Dialect, error) {
-	if t.Engine == config.EngineGeneric {
-		return described(t)
+// dialect makes the dialect of a target: one that is built in, or one that the configuration describes. All listeners that
+// reach the target have the same, so that what was changed or begun at one of them is known at the others.
+func (s *Server) dialect(t *config.Target) (made httpwire.Dialect, err error) {
+	if s.speaks[t.Name] != nil {
+		return s.speaks[t.Name], nil
 	}
-	return dialects[t.Engine](s.options.Now), nil
+	if t.Engine == config.EngineGeneric {
+		made, err = described(t)
+	} else {
+		made = dialects[t.Engine](s.options.Now)
+		s.placed(t, made)
+	}
+	if err == nil {
+		s.speaks[t.Name] = made
+	}
+	return made, err
+}
+
+// narrow makes what is shown to a target of its credential, where the configuration says so.
+func (s *Server) narrow(t *config.Target) vault.Narrow {
+	if t.Credential.Mint == config.MintJWT {
+		return qdrant.Mint(s.options.Now)
+	}
+	return nil
 }
 
 // silence ends a session of HTTP requests: no connection says when a client is done.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/opensearch"
 )
 
 var update = flag.Bool("update", false, "write what is generated anew")
@@ -41,6 +42,12 @@ PostgreSQL has statements instead of operations: [postgres.md](postgres.md).
 			b.WriteString("\n| operation | request | action | |\n|---|---|---|---|\n")
 			for _, r := range dialect(time.Now).Routes() {
 				fmt.Fprintf(&b, "| %s | `%s %s` | %s | %s |\n", r.Name, r.Method, r.Path, listed(r.Actions), r.About)
+			}
+		}
+		if engine == "opensearch" || engine == "elasticsearch" {
+			b.WriteString("\nWhat else the clients publish is refused, with all that is below it:\n\n| | |\n|---|---|\n")
+			for _, f := range opensearch.Families() {
+				fmt.Fprintf(&b, "| %s | `%s` |\n", f.About, strings.Join(f.Paths, "` `"))
 			}
 		}
 		if dialect := grpcDialects[engine]; dialect != nil {

@@ -29,7 +29,10 @@ import (
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/identity"
 	"github.com/vecgate/vecgate/internal/policy"
+	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
+	"github.com/vecgate/vecgate/internal/protocol/httpwire"
 	"github.com/vecgate/vecgate/internal/protocol/postgres"
+	"github.com/vecgate/vecgate/internal/protocol/qdrant"
 	"github.com/vecgate/vecgate/internal/store"
 	"github.com/vecgate/vecgate/internal/vault"
 )
@@ -60,7 +63,10 @@ type Server struct {
 	gate     *gate.Gate
 	metrics  *prometheus.Registry
 	meter    *meter
-	targets  postgres.Shared // what listeners know of targets that several of them reach
+	targets  postgres.Shared             // what listeners know of targets that several of them reach
+	names    map[string]*qdrant.Names    // by target, as the next two
+	speaks   map[string]httpwire.Dialect // what it speaks
+	calling  map[string]grpcwire.Dialect // what it speaks over gRPC
 	fronts   []front
 	evidence *evidence
 
@@ -77,7 +83,7 @@ type front struct {
 
 // Run is a gateway's life: it returns nil after ctx ended and everything was stopped in good order.
 func Run(ctx context.Context, cfg *config.Config, o Options) error {
-	s := &Server{options: o, config: cfg, log: o.Log, metrics: prometheus.NewRegistry()}
+	s := &Server{options: o, config: cfg, log: o.Log, metrics: prometheus.NewRegistry(), names: map[string]*qdrant.Names{}, speaks: map[string]httpwire.Dialect{}, calling: map[string]grpcwire.Dialect{}}
 	if s.options.Now == nil {
 		s.options.Now = time.Now
 	}

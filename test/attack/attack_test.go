@@ -34,26 +34,12 @@ func start(t *testing.T, o world.GatewayOptions) *world.Gateway {
 	t.Helper()
 	server := postgrestest.Start(t)
 	o.Postgres, o.Database = server, server.NewProducts(t).App.Database
-	g, err := world.StartGateway(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("%.4000s", g.Output())
-		}
-		g.Stop()
-	})
-	return g
+	return world.Test(t, o)
 }
 
 func token(t *testing.T, g *world.Gateway, who string, ask login.Ask) string {
 	t.Helper()
-	raw, err := g.TokenFor(t.Context(), who, ask)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
+	return g.TestToken(t, who, ask)
 }
 
 // dial opens a session with a token as the password; the connection string may be changed first.

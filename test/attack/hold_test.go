@@ -88,3 +88,40 @@ func TestCatalogThatChangesWhileARequestIsHeldUnmasksNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestAnApprovalIsOfWhatTheNamesLedToThen: the client did not wait, and sends its request again once it is approved. By
+// then the name belongs to something else, of which the gateway has not heard yet.
+func TestAnApprovalIsOfWhatTheNamesLedToThen(t *testing.T) {
+	g := start(t, world.GatewayOptions{Policy: everythingHeld, Hold: time.Second})
+	admin := g.Postgres.Database(databaseOf(t, g)).Connect(t)
+	do := func(sql string) {
+		t.Helper()
+		if _, err := admin.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("CREATE VIEW shown AS SELECT id, name FROM items; GRANT SELECT ON shown TO PUBLIC")
+	conn := connect(t, g, "sam", token(t, g, "sam", login.Ask{}))
+	ask := func() *pgconn.PgError {
+		t.Helper()
+		_, err := conn.Exec(t.Context(), "SELECT name FROM shown LIMIT 5")
+		refused, ok := errors.AsType[*pgconn.PgError](err)
+		if !ok {
+			t.Fatalf("what was approved for one column reads another: %v", err)
+		}
+		return refused
+	}
+	first := ask()
+	_, rest, _ := strings.Cut(first.Message, "request ")
+	id := strings.TrimRight(strings.Fields(rest + " ?")[0], ":")
+	if out, err := as(t, g, "arno", "requests", "approve", id); err != nil {
+		t.Fatal(err, out, first.Message)
+	}
+	do("CREATE OR REPLACE VIEW shown AS SELECT id, summary AS name FROM items")
+	if again := ask(); !strings.Contains(again.Message, "do something else") {
+		t.Errorf("sent again: %v", again)
+	}
+	if anew := ask(); !strings.Contains(anew.Message, "is still open") || strings.Contains(anew.Message, id) {
+		t.Errorf("sent a third time: %v", anew)
+	}
+}

@@ -17,7 +17,7 @@ import (
 func TestANormalDayLooksTheSameThroughTheGateway(t *testing.T) {
 	c := start(t)
 	direct := unnumbered(c.day(t, c.url, "", "everything"))
-	through := unnumbered(c.day(t, c.gateway, c.token(t, "tess"), "everything"))
+	through := unnumbered(c.day(t, c.gateway, c.As(t, "tess"), "everything"))
 	if d := gocmp.Diff(direct, through); d != "" {
 		t.Errorf("what Tess sees through the gateway differs (-direct +gateway):\n%s", d)
 	}
@@ -39,7 +39,7 @@ func unnumbered(lines []string) []string {
 func TestPersonalDataAndVectorsAreHiddenFromAScientist(t *testing.T) {
 	c := start(t)
 	c.day(t, c.url, "", "fill")
-	seen := strings.Join(c.day(t, c.gateway, c.token(t, "sam"), "look"), "\n")
+	seen := strings.Join(c.day(t, c.gateway, c.As(t, "sam"), "look"), "\n")
 	for _, bad := range []string{"person3@", "-3.0", "e-0"} {
 		if strings.Contains(seen, bad) {
 			t.Errorf("Sam sees %q:\n%s", bad, seen)
@@ -62,7 +62,7 @@ func TestPersonalDataAndVectorsAreHiddenFromAScientist(t *testing.T) {
 func TestAHeldUpsertRunsOnceItIsReleased(t *testing.T) {
 	c := start(t)
 	c.day(t, c.url, "", "fill")
-	sam, arno := c.token(t, "sam"), c.token(t, "arno")
+	sam, arno := c.As(t, "sam"), c.As(t, "arno")
 	done := make(chan []string, 1)
 	go func() { done <- c.day(t, c.gateway, sam, "upsert") }()
 	id := c.first(t, arno, "/api/v1/requests?state=open")
@@ -76,9 +76,13 @@ func TestAHeldUpsertRunsOnceItIsReleased(t *testing.T) {
 	if got := c.day(t, c.url, "", "count"); got[0] != `["count", 21]` {
 		t.Errorf("afterwards there are %v", got)
 	}
-	aud := c.token(t, "aud")
+	aud := c.As(t, "aud")
 	session := c.first(t, aud, "/api/v1/sessions?live=1&target=docs")
-	text, err := json.Marshal(c.call(t, aud, http.MethodGet, "/api/v1/sessions/"+session+"/replay", ""))
+	replay, err := c.Call(t.Context(), aud, http.MethodGet, "/api/v1/sessions/"+session+"/replay", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(replay)
 	if err != nil || !strings.Contains(string(text), `"GET /api/v2/`) || !strings.Contains(string(text), "status 200") {
 		t.Errorf("the auditor sees %s, %v", text, err)
 	}

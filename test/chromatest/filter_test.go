@@ -121,7 +121,7 @@ func TestAnswersUnderAFilterAreTheFilteredExactAnswers(t *testing.T) {
 	c := startUnder(t, filterPolicy)
 	r := rand.New(rand.NewPCG(11, 21))
 	direct := &api{t: t, url: c.url}
-	through := &api{t: t, url: c.gateway, token: c.token(t, "sam")}
+	through := &api{t: t, url: c.gateway, token: c.As(t, "sam")}
 	var made struct{ ID string }
 	direct.must("POST", "", object{"name": "shared"}, &made)
 	direct.id, through.id = made.ID, made.ID

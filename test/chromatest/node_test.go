@@ -17,20 +17,20 @@ import (
 )
 
 // node returns the lines of a day of the client for Node.
-func (c *stage) node(t *testing.T, url, token, what string) []string {
+func (c *place) node(t *testing.T, url, token, what string) []string {
 	t.Helper()
 	f, err := fetch.New(slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := f.ChromaJS(t.Context())
+	modules, err := f.ChromaNode(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", filepath.Join(world.Root(), "test/chromatest/day.js"), url, token, what)
-	cmd.Env = append(cmd.Environ(), "NODE_PATH="+filepath.Join(dir, "node_modules"))
+	cmd.Env = append(cmd.Environ(), "NODE_PATH="+modules)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()
@@ -44,7 +44,7 @@ func (c *stage) node(t *testing.T, url, token, what string) []string {
 func TestANormalDayInNodeLooksTheSameThroughTheGateway(t *testing.T) {
 	c := start(t)
 	direct := c.node(t, c.url, "", "everything")
-	through := c.node(t, c.gateway, c.token(t, "tess"), "everything")
+	through := c.node(t, c.gateway, c.As(t, "tess"), "everything")
 	for _, lines := range [][]string{direct, through} {
 		unnumbered(lines)
 		for i := range lines { // an error of this client names the address
@@ -62,7 +62,7 @@ func TestANormalDayInNodeLooksTheSameThroughTheGateway(t *testing.T) {
 func TestPersonalDataAndVectorsAreHiddenInNode(t *testing.T) {
 	c := start(t)
 	c.day(t, c.url, "", "fill")
-	sam := c.token(t, "sam")
+	sam := c.As(t, "sam")
 	seen := strings.Join(c.node(t, c.gateway, sam, "look"), "\n")
 	for _, bad := range []string{"person3@", "-3.0", "e-0"} {
 		if strings.Contains(seen, bad) {
@@ -76,7 +76,7 @@ func TestPersonalDataAndVectorsAreHiddenInNode(t *testing.T) {
 	}
 	done := make(chan []string, 1)
 	go func() { done <- c.node(t, c.gateway, sam, "upsert") }()
-	arno := c.token(t, "arno")
+	arno := c.As(t, "arno")
 	c.approve(t, arno, c.first(t, arno, "/api/v1/requests?state=open"))
 	if got := <-done; got[0] != `["upsert",null]` {
 		t.Errorf("Sam sees %v", got)

@@ -15,6 +15,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/vecgate/vecgate/internal/identity/login"
 	"github.com/vecgate/vecgate/test/get/fetch"
 	"github.com/vecgate/vecgate/test/postgrestest"
 	"github.com/vecgate/vecgate/test/world"
@@ -120,36 +121,12 @@ func stand(t *testing.T) (*world.Gateway, postgrestest.Database) {
 	t.Helper()
 	server := postgrestest.Start(t)
 	db := server.NewProducts(t)
-	g, err := world.StartGateway(t.Context(), world.GatewayOptions{Postgres: server, Database: db.App.Database, Policy: policyText})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(g.Output())
-		}
-		g.Terminate()
-		verify(t, g)
-		g.Stop()
-	})
-	return g, db
-}
-
-// verify checks the whole audit log after every test.
-func verify(t *testing.T, g *world.Gateway) {
-	t.Helper()
-	if out, err := g.Vecgate(context.Background(), nil, "audit", "verify", "--dir", g.AuditDir); err != nil {
-		t.Errorf("the audit log does not verify: %v\n%s", err, out)
-	}
+	return world.Test(t, world.GatewayOptions{Postgres: server, Database: db.App.Database, Policy: policyText}), db
 }
 
 func token(t *testing.T, g *world.Gateway, who string) string {
 	t.Helper()
-	raw, err := g.Token(t.Context(), who)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
+	return g.TestToken(t, who, login.Ask{})
 }
 
 func TestStockClientsSeeNoDifferenceWherePolicyMakesNone(t *testing.T) {

@@ -10,6 +10,7 @@
 //	go run ./test/get milvus      Milvus Lite (python -m milvus_lite.cmdline server) with clients; prints NAME=value lines
 //	go run ./test/get qdrant     Qdrant's clients in Python and JavaScript; prints NAME=value lines
 //	go run ./test/get pinecone   Pinecone's own clients; prints NAME=value lines
+//	go run ./test/get stores     LangChain's and LlamaIndex' stores over every engine; prints PYTHON=value
 //	go run ./test/get clients    stock clients in Python, Node and Java; prints NAME=value lines
 //	go run ./test/get tools      Chromium, PgBouncer, HAProxy by apt-get, where missing (needs root)
 //	go run ./test/get data       prints the data set of package test/data as a script for psql
@@ -76,7 +77,7 @@ func get(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := f.ChromaJS(ctx); err != nil {
+		if _, err := f.ChromaNode(ctx); err != nil {
 			return err
 		}
 		fmt.Println(filepath.Join(filepath.Dir(python), "chroma"))
@@ -113,7 +114,11 @@ func get(ctx context.Context, args []string) error {
 		fmt.Printf("PYTHON=%s\nNODE_PATH=%s\n", python, modules)
 		return nil
 	case "qdrant":
-		python, modules, err := f.Qdrant(ctx)
+		python, err := f.Qdrant(ctx)
+		if err != nil {
+			return err
+		}
+		modules, err := f.QdrantNode(ctx)
 		if err != nil {
 			return err
 		}
@@ -121,6 +126,13 @@ func get(ctx context.Context, args []string) error {
 		return nil
 	case "pinecone":
 		return pineconeClients(ctx, f)
+	case "stores":
+		python, err := f.Stores(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("PYTHON=%s\n", python)
+		return nil
 	case "clients":
 		return clients(ctx, f)
 	case "tools":
@@ -141,7 +153,7 @@ func get(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		got = "not " + strconv.Quote(strings.Join(args, " "))
 	}
-	return fmt.Errorf("what to get is one of postgres, milvus, psql-oauth, chroma, opensearch, weaviate, pinecone, qdrant, clients, tools, data, cache; %s", got)
+	return fmt.Errorf("what to get is one of postgres, milvus, psql-oauth, chroma, opensearch, weaviate, pinecone, qdrant, stores, clients, tools, data, cache; %s", got)
 }
 
 // pineconeClients prints what a shell can read with eval.

@@ -28,36 +28,12 @@ func start(t *testing.T, o world.GatewayOptions) *world.Gateway {
 	t.Helper()
 	server := postgrestest.Start(t)
 	o.Postgres, o.Database = server, server.NewProducts(t).App.Database
-	g, err := world.StartGateway(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		g.Terminate()
-		verify(t, g)
-		if t.Failed() {
-			t.Log(g.Output())
-		}
-		g.Stop()
-	})
-	return g
-}
-
-// verify checks the whole audit log.
-func verify(t *testing.T, g *world.Gateway) {
-	t.Helper()
-	if out, err := g.Vecgate(context.Background(), nil, "audit", "verify", "--dir", g.AuditDir); err != nil {
-		t.Errorf("the audit log does not verify: %v\n%s", err, out)
-	}
+	return world.Test(t, o)
 }
 
 func token(t *testing.T, g *world.Gateway, who string) string {
 	t.Helper()
-	raw, err := g.Token(t.Context(), who)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
+	return g.TestToken(t, who, login.Ask{})
 }
 
 // connect opens a session; onNotice may be nil.

@@ -87,11 +87,17 @@ type gated struct {
 
 func start(t *testing.T) *gated {
 	t.Helper()
+	return startUnder(t, policyText)
+}
+
+// startUnder is start with another policy.
+func startUnder(t *testing.T, policy string) *gated {
+	t.Helper()
 	l := startLite(t)
 	s := stage.Start(t, stage.Options{
 		Listeners: []stage.Listener{{Name: "grpc", Protocol: "grpc"}},
 		Targets:   []stage.Target{{Name: "vectors", Engine: "milvus", Address: l.Address}},
-		Policy:    policyText,
+		Policy:    policy,
 	})
 	return &gated{l, s}
 }

@@ -102,14 +102,20 @@ func translate(doc map[string]any) bool {
 
 func startElastic(t *testing.T) (b *behind, direct string) {
 	t.Helper()
+	return startElasticUnder(t, policyText)
+}
+
+// startElasticUnder is startElastic with another policy.
+func startElasticUnder(t *testing.T, policy string) (b *behind, direct string) {
+	t.Helper()
 	direct = elastic(t)
 	t.Cleanup(func() {
-		for _, index := range []string{"day", "customers"} {
+		for _, index := range []string{"day", "customers", "chain", "index", "evening"} {
 			clean(t, index)
 		}
 	})
 	s := stage.Start(t, stage.Options{
-		Listeners: []stage.Listener{{Name: "rest", Protocol: "http"}}, Policy: policyText,
+		Listeners: []stage.Listener{{Name: "rest", Protocol: "http"}}, Policy: policy,
 		Targets: []stage.Target{{Name: "docs", Engine: "elasticsearch", Address: strings.TrimPrefix(direct, "http://")}},
 	})
 	return &behind{s, "http://" + s.Address["rest"]}, direct
@@ -130,16 +136,34 @@ func TestANormalDayOfTheElasticsearchClientWithAStandIn(t *testing.T) {
 func TestPersonalDataAndVectorsAreHiddenFromAnElasticsearchClientWithAStandIn(t *testing.T) {
 	b, url := startElastic(t)
 	day(t, "elastic.py", url, "", "fill")
-	seen := strings.Join(day(t, "elastic.py", b.gateway, b.As(t, "sam"), "look"), "\n")
-	for _, bad := range []string{"person3@", "-3", "0.99"} {
-		if strings.Contains(seen, bad) {
-			t.Errorf("Sam sees %q:\n%s", bad, seen)
+	for script, refused := range map[string]string{"elastic.py": "AuthorizationException", "elastic.mjs": "ResponseError"} {
+		seen := strings.Join(day(t, script, b.gateway, b.As(t, "sam"), "look"), "\n")
+		seen = strings.NewReplacer(`": `, `":`, `", `, `",`).Replace(seen)
+		for _, bad := range []string{"person3@", "-3", "0.99"} {
+			if strings.Contains(seen, bad) {
+				t.Errorf("%s: Sam sees %q:\n%s", script, bad, seen)
+			}
+		}
+		for _, good := range []string{
+			`"email":"[redacted]"`, `"text":"text number 3"`, `["by email","` + refused + `","field email`, `["esql","` + refused + `"`,
+			`["drop","` + refused + `"`, "drops-are-denied",
+		} {
+			if !strings.Contains(seen, good) {
+				t.Errorf("%s: Sam does not see %q:\n%s", script, good, seen)
+			}
 		}
 	}
-	for _, good := range []string{`"email": "[redacted]"`, `"text": "text number 3"`, `["by email", "AuthorizationException", "field email`, `["esql", "AuthorizationException"`, `["drop", "AuthorizationException"`, "drops-are-denied"} {
-		if !strings.Contains(seen, good) {
-			t.Errorf("Sam does not see %q:\n%s", good, seen)
-		}
+}
+
+func TestANormalDayOfElasticsearchsJavaScriptClientWithAStandIn(t *testing.T) {
+	b, url := startElastic(t)
+	direct := day(t, "elastic.mjs", url, "", "everything")
+	through := day(t, "elastic.mjs", b.gateway, b.As(t, "tess"), "everything")
+	if d := gocmp.Diff(direct, through); d != "" {
+		t.Errorf("what Tess sees through the gateway differs (-direct +gateway):\n%s", d)
+	}
+	if len(direct) < 18 {
+		t.Errorf("the day ended early: %q", direct)
 	}
 }
 

@@ -114,16 +114,22 @@ type behind struct {
 
 func start(t *testing.T) *behind {
 	t.Helper()
+	return startUnder(t, policyText)
+}
+
+// startUnder is start with another policy.
+func startUnder(t *testing.T, policy string) *behind {
+	t.Helper()
 	if server.err != nil {
 		t.Fatal(server.err)
 	}
 	t.Cleanup(func() {
-		for _, index := range []string{"day", "customers", "chain", "evening"} {
+		for _, index := range []string{"day", "customers", "chain", "evening", "index"} {
 			clean(t, index)
 		}
 	})
 	s := stage.Start(t, stage.Options{
-		Listeners: []stage.Listener{{Name: "rest", Protocol: "http"}}, Policy: policyText,
+		Listeners: []stage.Listener{{Name: "rest", Protocol: "http"}}, Policy: policy,
 		Targets: []stage.Target{{Name: "docs", Engine: "opensearch", Address: strings.TrimPrefix(server.url, "http://")}},
 	})
 	return &behind{s, "http://" + s.Address["rest"]}

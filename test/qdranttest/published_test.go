@@ -31,7 +31,7 @@ func TestEveryOperationThatQdrantPublishesIsMapped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	python, _, err := f.Qdrant(t.Context())
+	python, err := f.Qdrant(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

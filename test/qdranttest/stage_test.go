@@ -61,24 +61,40 @@ type set struct {
 	engine          *standin.Server
 }
 
-func start(t *testing.T) *set {
+func start(t *testing.T) *set { return stand(t, false) }
+
+// minting is start with a server that takes tokens, and a gateway that shows it no others.
+func minting(t *testing.T) *set { return stand(t, true) }
+
+func stand(t *testing.T, mints bool) *set {
 	t.Helper()
 	f, err := fetch.New(slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &set{}
-	if s.python, s.modules, err = f.Qdrant(t.Context()); err != nil {
+	if s.python, err = f.Qdrant(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if s.engine, err = standin.Start(secret); err != nil {
+	if s.modules, err = f.QdrantNode(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	engine, credential := standin.Start, ""
+	if mints {
+		engine, credential = standin.StartRBAC, ", mint: jwt"
+	}
+	if s.engine, err = engine(secret); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.engine.Close)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "qdrant.key"), []byte(secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s.Stage = stage.Start(t, stage.Options{
 		Listeners: []stage.Listener{{Name: "rest", Protocol: "http"}, {Name: "grpc", Protocol: "grpc"}},
-		Targets:   []stage.Target{{Name: "docs", Engine: "qdrant", Address: s.engine.REST, More: `grpc_address: "` + s.engine.GRPC + `", ` + "credential: {password: '${env:QDRANT_KEY}', header: api-key}"}},
-		Environ:   []string{"QDRANT_KEY=" + secret},
+		Targets:   []stage.Target{{Name: "docs", Engine: "qdrant", Address: s.engine.REST, More: `grpc_address: "` + s.engine.GRPC + `", ` + "credential: {password: 'file:qdrant.key', header: api-key" + credential + "}"}},
+		Dir:       dir,
 		Policy:    policyText,
 	})
 	return s

@@ -97,7 +97,13 @@ type theatre struct {
 	gateway, calls string // the addresses of the gateway's listeners
 }
 
+// start puts further protections under the policy.
 func start(t *testing.T, protects string) *theatre {
+	t.Helper()
+	return startUnder(t, policyText+protects)
+}
+
+func startUnder(t *testing.T, policy string) *theatre {
 	t.Helper()
 	s, err := running()
 	if err != nil {
@@ -112,7 +118,7 @@ func start(t *testing.T, protects string) *theatre {
 			More: fmt.Sprintf(`grpc_address: %q, credential: {password: "${env:ENGINE_KEY}"}`, s.GRPC),
 		}},
 		Environ: []string{"ENGINE_KEY=" + s.Key},
-		Policy:  policyText + protects,
+		Policy:  policy,
 	})
 	w.gateway, w.calls = w.Stage.Address["rest"], w.Stage.Address["calls"]
 	t.Cleanup(func() {

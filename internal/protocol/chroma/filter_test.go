@@ -46,7 +46,7 @@ func TestEveryWayToRecordsIsNarrowedOrRefused(t *testing.T) {
 		{"POST", "/fork", `{"new_name":"x"}`, ""},
 		{"PUT", "", `{"new_name":"x"}`, ""},
 		{"PUT", "", `{"new_metadata":{}}`, ""},
-		{"POST", "/functions/attach", `{"name":"f"}`, ""},
+		{"POST", "/functions/attach", `{"name":"f","function_id":"statistics","output_collection":"out"}`, ""},
 	} {
 		w := protocoltest.Start(t, suite())
 		w.Upstream(http.HandlerFunc(engine))

@@ -65,8 +65,9 @@ func TestRequestsAreReadAsWhatTheyDo(t *testing.T) {
 		{"POST", at + "/fork", `{"new_name":"copy"}`, "schema.create default_tenant:default_database/copy; export " + c + " rows=-1 vectors"},
 		{"PUT", at, `{"new_name":"items"}`, "schema.rename " + c + "; schema.rename default_tenant:default_database/items"},
 		{"PUT", at, `{"new_metadata":{}}`, "schema.alter " + c},
-		{"POST", at + "/functions/attach", `{"name":"f"}`, "code.exec " + c},
-		{"POST", at + "/attached_functions/f/detach", `{"delete_output":true}`, "code.exec " + c},
+		{"POST", at + "/functions/attach", `{"name":"f","function_id":"statistics","output_collection":"out"}`, "code.exec " + c + "; schema.create default_tenant:default_database/out; upsert default_tenant:default_database/out points=-1"},
+		{"POST", at + "/attached_functions/f/detach", `{"delete_output":true}`, "code.exec " + c + "; schema.drop default_tenant:default_database"},
+		{"POST", at + "/attached_functions/f/detach", `{}`, "code.exec " + c},
 		{"GET", at + "/functions/f", ``, "schema.read " + c},
 		{"GET", base + "by-id/" + customers, ``, "schema.read " + c},
 		{"GET", base + "customers", ``, "schema.read " + c},
@@ -121,6 +122,10 @@ func TestWhatIsReadTwoWaysIsUnclear(t *testing.T) {
 		{"POST", at + "/query?limit=1", `{"query_embeddings":[[1]]}`},
 		{"POST", at + "/search", `{"searches":[{}]}`},
 		{"POST", at + "/conditional/commit", `{"operations":[]}`},
+		{"POST", at + "/functions/attach", `{"name":"f","function_id":"statistics"}`},
+		{"POST", at + "/functions/attach", `{"name":"f","function_id":"statistics","output_collection":"a/b"}`},
+		{"POST", at + "/functions/attach", `{"name":"f","function_id":"statistics","output_collection":"out","input":"secrets"}`},
+		{"POST", at + "/attached_functions/f/detach", `{"delete_output":"yes"}`},
 		{"POST", at + "/get", ``},
 		{"POST", "/api/v1/collections", `{}`},
 		{"GET", "/docs", ``},
@@ -145,6 +150,7 @@ func TestWhatIsReadTwoWaysIsUnclear(t *testing.T) {
 
 func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 	deny := &access.Protection{Vectors: []access.VectorRule{{Pattern: "**", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "v", Predicates: "deny"}}}}
+	ids := &access.Protection{Fields: []access.FieldRule{{Pattern: "**.id", Treatment: access.Treatment{Mask: access.MaskHash, Rule: "ids"}}}}
 	for _, x := range []struct {
 		path, body string
 		o          access.Obligations
@@ -165,6 +171,16 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{"/query", `{"query_embeddings":[[1]]}`, access.Obligations{Protection: deny}, "cannot-be-obliged"},
 		{"/delete", `{"where":{"email":"a@b"}}`, access.Obligations{Protection: protection}, "cannot-be-obliged"},
 		{"/fork", `{"new_name":"x"}`, access.Obligations{Protection: protection}, "cannot-be-obliged"},
+		{"/functions/attach", `{"name":"f","function_id":"statistics","output_collection":"out"}`, access.Obligations{Protection: protection}, "cannot-be-obliged"},
+		{"/get", `{"where":{"#document":{"$regex":"a.*"}},"limit":1}`, access.Obligations{Protection: protection}, "cannot-be-obliged"},
+		{"/get", `{"where":{"$and":[{"city":"Oslo"},{"email":{"$nin":["a"]}}]},"limit":1}`, access.Obligations{Protection: protection}, "cannot-be-obliged"},
+		{"/get", `{"where_document":{"$not_contains":"x"},"limit":1,"include":[]}`, access.Obligations{Protection: protection}, "cannot-be-obliged"},
+		{"/query", `{"query_embeddings":[[1]],"where":{"email":"a"},"include":[]}`, access.Obligations{Protection: protection}, "cannot-be-obliged"},
+		{"/query", `{"query_embeddings":[[1]],"where_document":{"$or":[{"$contains":"x"},{"$regex":"y"}]}}`, access.Obligations{Protection: protection}, "cannot-be-obliged"},
+		{"/get", `{"ids":["1"]}`, access.Obligations{Protection: ids}, "cannot-be-obliged"}, // whether there is one would tell
+		{"/query", `{"query_embeddings":[[1]],"ids":["1"]}`, access.Obligations{Protection: ids}, "cannot-be-obliged"},
+		{"/get", `{"where":{"#id":"1"},"limit":1}`, access.Obligations{Protection: ids}, "cannot-be-obliged"},
+		{"/get", `{"limit":1}`, access.Obligations{Protection: ids}, `{"limit":1,"include":["documents","metadatas"]}`},
 	} {
 		w := protocoltest.Start(t, suite())
 		w.Oblige(x.o)

@@ -251,7 +251,7 @@ func readGet(c *call) error {
 		action = access.Scroll
 	}
 	c.does(action, c.collection, at)
-	shown := view{at: c.collection, include: include, where: w}
+	shown := view{at: c.collection, include: include, where: w, named: n > 0}
 	body := c.Body
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
 		b := body
@@ -281,7 +281,7 @@ func readQuery(c *call) error {
 	if err := c.resolve(); err != nil {
 		return err
 	}
-	ids, _, err := c.ids()
+	ids, n, err := c.ids()
 	if err != nil {
 		return err
 	}
@@ -307,7 +307,7 @@ func readQuery(c *call) error {
 	}
 	w.describe(&at)
 	c.does(access.Search, c.collection, at)
-	shown := view{at: c.collection, include: include, where: w, search: true}
+	shown := view{at: c.collection, include: include, where: w, search: true, named: n > 0}
 	body := c.out.Body
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
 		switch {

@@ -282,6 +282,39 @@ func readFork(c *call) error {
 	return c.whole("forked")
 }
 
+// readAttach reads what makes the server compute something of all records, from now on, and write it into another collection.
+func readAttach(c *call) error {
+	if err := c.resolve(); err != nil {
+		return err
+	}
+	to, err := c.name("output_collection")
+	if err != nil {
+		return err
+	}
+	c.does(access.CodeExec, c.collection, access.Attributes{Role: "source"})
+	c.does(access.SchemaCreate, c.named(to), access.Attributes{Role: "destination"})
+	c.does(access.Upsert, c.named(to), access.Attributes{Points: access.Unbounded, Role: "destination"})
+	return c.whole("computed with")
+}
+
+// readDetach reads what may drop the collection that a function writes, whatever its name is.
+func readDetach(c *call) error {
+	if err := c.resolve(); err != nil {
+		return err
+	}
+	drop := c.Body.Get("delete_output")
+	is, ok := drop.Bool()
+	if drop.Kind() != jsonstream.None && !ok {
+		return unclear("its delete_output is neither true nor false")
+	}
+	c.does(access.CodeExec, c.collection, access.Attributes{})
+	if is {
+		c.does(access.SchemaDrop, c.namespace(), access.Attributes{})
+		c.out.Done = c.dialect.names.forget
+	}
+	return nil
+}
+
 // whole makes a call that takes all of a collection elsewhere, which cannot be done while parts of it are hidden.
 func (c *call) whole(verb string) error {
 	at := c.collection

@@ -94,9 +94,15 @@ var table = []entry{
 	},
 	{asking(on(http.MethodGet, collection+"/count", "collection_count", access.Count), "read_level"), "", readCount},
 
-	{document(http.MethodPost, collection+"/functions/attach", "attach_function", "", access.CodeExec), "*", readOf(access.CodeExec)},
+	{
+		document(http.MethodPost, collection+"/functions/attach", "attach_function", "and schema.create and upsert of the collection that the function writes", access.CodeExec, access.SchemaCreate, access.Upsert),
+		"name function_id output_collection params", readAttach,
+	},
 	{on(http.MethodGet, collection+"/functions/{name}", "get_attached_function", access.SchemaRead), "", readOf(access.SchemaRead)},
-	{document(http.MethodPost, collection+"/attached_functions/{name}/detach", "detach_function", "", access.CodeExec), "*", readOf(access.CodeExec)},
+	{
+		document(http.MethodPost, collection+"/attached_functions/{name}/detach", "detach_function", "and schema.drop, of any collection of the database, with delete_output", access.CodeExec, access.SchemaDrop),
+		"delete_output", readDetach,
+	},
 }
 
 const records = "ids embeddings documents metadatas uris"

@@ -14,6 +14,7 @@ type view struct {
 	include []string
 	where   *conditions
 	search  bool
+	named   bool // by its ids
 }
 
 // oblige withholds vectors by not asking for them, and plans the mask of the answer, which hides them all the same.
@@ -21,6 +22,12 @@ func (v *view) oblige(o *access.Obligations, body jsonstream.Value) (*httpwire.O
 	p := o.Protection
 	if err := v.where.oblige(p, v.at); err != nil {
 		return nil, err
+	}
+	if t := p.Field(v.at, fieldID, false); v.named && t.Mask != access.MaskNone && t.Predicates != "allow" && t.Predicates != "equality" {
+		return nil, &access.Refusal{
+			Code: access.CodeObligation, Rule: t.Rule, Message: "the ids of " + v.at.String() + " are hidden, so no records may be asked for by them",
+			Hint: "say which records in where",
+		}
 	}
 	on, err := filters(o, v.at)
 	if err != nil {
@@ -49,6 +56,9 @@ func (v *view) oblige(o *access.Obligations, body jsonstream.Value) (*httpwire.O
 	}, nil
 }
 
+// mostKeys is how many keys of metadata are kept in mind: every record may have others.
+const mostKeys = 1000
+
 // mute says whether the engine's messages are withheld: they may quote records that may not be seen, or values.
 func mute(o *access.Obligations, on []access.FilterRule) bool {
 	return !o.Protection.Empty() || len(on) > 0
@@ -74,6 +84,9 @@ func (v *view) mask(p *access.Protection, vectors access.Treatment) *jsonstream.
 	metadata := &jsonstream.Node{Field: func(key string) *jsonstream.Node {
 		n, ok := keys[key]
 		if !ok {
+			if len(keys) >= mostKeys {
+				clear(keys)
+			}
 			n = value(key)
 			n.Objects = vectors // a sparse vector
 			keys[key] = n

@@ -218,6 +218,9 @@ func fields(p *access.Protection, at access.Resource, prefix string) *jsonstream
 	n.Field = func(name string) *jsonstream.Node {
 		inner, ok := known[name]
 		if !ok {
+			if len(known) >= mostKeys {
+				clear(known)
+			}
 			inner = fields(p, at, prefix+name+".")
 			inner.Treatment = hidden(p, at, prefix+name)
 			known[name] = inner
@@ -230,6 +233,9 @@ func fields(p *access.Protection, at access.Resource, prefix string) *jsonstream
 	}
 	return n
 }
+
+// mostKeys is how many names of fields are kept in mind: every point may have others.
+const mostKeys = 1000
 
 // scores is what happens to the distance from a vector.
 func scores(vectors access.Treatment) access.Treatment {

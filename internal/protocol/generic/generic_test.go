@@ -146,6 +146,7 @@ func TestObligationsRewriteADescribedRequestOrRefuseIt(t *testing.T) {
 		{"POST", "/ids", `{"q":"n:x"}`, access.Obligations{Protection: deny}, `{"q":"n:x"}`},
 		{"POST", "/search", `{"vector":[1]}`, access.Obligations{Protection: deny}, "cannot-be-obliged"},
 		{"GET", "/points?ids=a", ``, access.Obligations{Protection: ids}, "cannot-be-obliged"},
+		{"GET", "/points/a", ``, access.Obligations{Protection: ids}, "cannot-be-obliged"}, // whether there is one would tell
 		{"POST", "/search", `{"vector":[1],"top_k":11}`, access.Obligations{TopK: 10}, "limit"},
 		{"POST", "/batch", `{"vectors":[[1],[2]]}`, access.Obligations{Rows: 19}, "limit"},
 		{"POST", "/scan", `{"limit":5}`, access.Obligations{Rows: 4}, "limit"},

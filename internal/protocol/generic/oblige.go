@@ -64,6 +64,11 @@ func (r *request) vectors(p *access.Protection) access.Treatment {
 
 // reveals refuses conditions and orders on what is hidden: which points come back, or in which order, would tell the value.
 func (r *request) reveals(p *access.Protection) error {
+	if t := r.answer.id(p, r.at); r.action == access.Fetch && t.Mask != access.MaskNone && t.Predicates != "allow" && t.Predicates != "equality" {
+		return &access.Refusal{
+			Code: access.CodeObligation, Rule: t.Rule, Message: "the ids of " + r.at.String() + " are hidden, so no points may be asked for by them", Hint: "search, or use a filter",
+		}
+	}
 	if r.Form == Opaque && r.filter.given(r.Request) && p != nil && len(p.Fields) > 0 {
 		return &access.Refusal{
 			Code: access.CodeObligation, Rule: p.Fields[0].Treatment.Rule,

@@ -32,6 +32,9 @@ type Target struct {
 	Address string      // host:port
 	TLS     *tls.Config // nil means HTTP/2 without TLS
 	Shows   Scheme      // Bearer when empty
+	// Narrow, if not nil, makes of the credential what is shown for one request; a stream goes on under what its first
+	// message was shown with.
+	Narrow vault.Narrow
 	// Look, if not nil, asks the target's HTTP interface with GET, for an engine whose gRPC interface does not tell it all.
 	Look func(ctx context.Context, c vault.Credential, path string) (status int, answer jsonstream.Value, err error)
 }

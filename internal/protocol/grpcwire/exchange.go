@@ -43,6 +43,8 @@ type request struct {
 	under   *access.Protection // what it was obliged under
 
 	again  func(context.Context) (*Call, error) // reads it once more, from the bytes that came
+	asker  *exchange                            // asks for it what must be looked up
+	judged []access.Access                      // what look-ups may read from now on; anything while it is nil
 	waited bool                                 // for a person
 	asks   access.Obligations                   // what obliged fulfils
 }
@@ -169,6 +171,7 @@ func (q *request) outgoing(ctx context.Context) ([]byte, error) {
 		}
 	}
 	if q.obliged.Check != nil {
+		q.asker.judged = q.call.Accesses
 		if err := q.obliged.Check(ctx); err != nil {
 			if refusal, ok := errors.AsType[*access.Refusal](err); ok {
 				return nil, refusal
@@ -208,6 +211,9 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 	var body io.Reader = bytes.NewReader(frame(message))
 	if x.stream != nil {
 		body = x.stream.begin(ctx, x, message)
+	}
+	if c, err = x.target.Narrow.For(c, x.session.Subject().ID, x.call.Accesses); err != nil {
+		return err
 	}
 	x.answer, err = x.target.send(ctx, x.server, x.method.Name, x.call.Metadata, body, c)
 	return x.because(ctx, err)

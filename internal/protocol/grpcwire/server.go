@@ -278,6 +278,7 @@ func (s *Server) call(ctx context.Context, q *request, from *frames, b []byte, m
 		return nil, err
 	}
 	ask := &exchange{request: *q}
+	q.asker = ask
 	understand := func(ctx context.Context, message proto.Message) (*Call, error) {
 		r := &Request{
 			Method: q.method, Target: q.target.Gate.Name, Message: message, Metadata: maps.Clone(metadata), Later: more, Ask: ask.ask, May: q.session.May,

@@ -116,16 +116,25 @@ func (a *answer) status() *status.Status {
 
 // ask looks something up on the gateway's own account.
 func (x *exchange) ask(ctx context.Context, method string, request, response proto.Message) error {
-	c, err := x.session.Lease(ctx)
+	c, err := x.lease(ctx)
 	if err != nil {
 		return err
 	}
 	return x.target.ask(ctx, x.server, method, request, response, c)
 }
 
+// lease is the credential for what the gateway itself asks.
+func (x *exchange) lease(ctx context.Context) (vault.Credential, error) {
+	c, err := x.session.Lease(ctx)
+	if err != nil {
+		return c, err
+	}
+	return x.target.Narrow.ForReading(c, x.session.Subject().ID, x.target.Gate.Name, x.judged)
+}
+
 // look looks something up at the target's HTTP interface.
 func (x *exchange) look(ctx context.Context, path string) (int, jsonstream.Value, error) {
-	c, err := x.session.Lease(ctx)
+	c, err := x.lease(ctx)
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}

@@ -117,6 +117,9 @@ type Call struct {
 	// obligation can concern the call, because its answer holds nothing that is stored in a collection; where a filter
 	// concerns one of its accesses the carrier refuses it all the same. It may be called more than once.
 	Oblige func(*access.Obligations) (*Obliged, error)
+	// Failure, if not nil, says with which code an engine says no inside of a success, for those that do so; "" when it does
+	// not. It is given the beginning of the answer as it came: all of a short one.
+	Failure func(beginning []byte) string
 	// Done, if not nil, is called after the target carried out the call.
 	Done func()
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/mask"
 	"github.com/vecgate/vecgate/internal/protocol/conversation"
+	"github.com/vecgate/vecgate/internal/vault"
 )
 
 // Identity says who shows a token.
@@ -44,6 +45,8 @@ type Target struct {
 	TLS     *tls.Config // nil means plain HTTP
 	Shows   Scheme      // Bearer when empty
 	Signing Signing     // of SigV4
+	// Narrow, if not nil, makes of the credential what is shown for one request.
+	Narrow vault.Narrow
 }
 
 // Limits bound what clients can make the gateway hold. Zero values take the defaults.

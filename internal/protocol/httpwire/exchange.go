@@ -37,6 +37,7 @@ type exchange struct {
 	asked   *Request           // as it came, to be read again after a hold
 	waited  bool               // for a person
 	under   access.Obligations // what obliged fulfils
+	judged  []access.Access    // what look-ups may read from now on; anything while it is nil
 	resp    *http.Response
 	begun   bool // a part of the answer has left
 	broken  bool // the answer cannot be completed
@@ -166,6 +167,7 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 		}
 	}
 	if x.obliged.Check != nil {
+		x.judged = x.call.Accesses
 		if err := x.obliged.Check(ctx); err != nil {
 			if refusal, ok := errors.AsType[*access.Refusal](err); ok {
 				return refusal
@@ -196,6 +198,9 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 	for name, value := range x.call.Headers {
 		r.Header.Set(name, value)
 	}
+	if c, err = x.target.Narrow.For(c, x.session.Subject().ID, x.call.Accesses); err != nil {
+		return err
+	}
 	x.resp, err = x.target.send(r, c)
 	return err
 }
@@ -206,6 +211,9 @@ func (x *exchange) Reply(_ context.Context, tape gate.Tape) (access.Outcome, err
 	out := newOutlet(x, tape, x.resp.StatusCode, x.resp.Header.Get("Content-Type"))
 	outcome := access.Outcome{}
 	var err error
+	if x.call.Failure != nil && out.status < 300 {
+		outcome.Code = x.call.Failure(x.beginning())
+	}
 	switch {
 	case out.status >= 400:
 		outcome.Code = strconv.Itoa(out.status)
@@ -223,7 +231,7 @@ func (x *exchange) Reply(_ context.Context, tape gate.Tape) (access.Outcome, err
 	outcome.Bytes = out.sent
 	if err == nil {
 		out.free()
-		if x.call.Done != nil && out.status < 300 {
+		if x.call.Done != nil && outcome.Code == "" {
 			x.call.Done()
 		}
 		return outcome, nil
@@ -232,6 +240,20 @@ func (x *exchange) Reply(_ context.Context, tape gate.Tape) (access.Outcome, err
 		return outcome, refusal
 	}
 	return outcome, &access.Refusal{Code: access.CodeUnavailable, Message: "the answer could not be completed", Err: err}
+}
+
+// maxBeginning is how much of an answer is looked at before it is passed on.
+const maxBeginning = 4 << 10
+
+// beginning is that of the answer, which is still read from there.
+func (x *exchange) beginning() []byte {
+	head := make([]byte, maxBeginning)
+	n, _ := io.ReadFull(x.resp.Body, head) // what went wrong goes wrong again after it
+	x.resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head[:n]), x.resp.Body), x.resp.Body}
+	return head[:n]
 }
 
 // masked streams the answer through the mask.

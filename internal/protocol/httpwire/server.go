@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"mime"
@@ -188,56 +187,6 @@ func carried(h http.Header, route *Route) (map[string]string, error) {
 		headers[name] = values[0]
 	}
 	return headers, nil
-}
-
-// sending is how long a client may take to send a document.
-const sending = 2 * time.Minute
-
-// headroom is what stands before a body in memory, so that the canonical form of most requests is made in the same place.
-const headroom = 512
-
-// body reads what a route takes, within the limits. It stands after the headroom.
-func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route, accents *Accents) (text []byte, release func(), err error) {
-	release = func() {}
-	switch {
-	case len(r.TransferEncoding) > 0 || r.ContentLength < 0 && r.ProtoMajor == 1:
-		return nil, release, &Unclear{"it does not announce its length (Content-Length)"}
-	case len(r.Header.Values("Content-Encoding")) > 0:
-		return nil, release, &Unclear{"its body is compressed"}
-	case len(r.Header.Values("Upgrade")) > 0 || len(r.Trailer) > 0:
-		return nil, release, &Unclear{"it asks for another protocol, or carries trailers"}
-	case !route.Body && !route.Lines:
-		if r.ContentLength > 0 || r.ContentLength < 0 && r.Body != http.NoBody {
-			return nil, release, &Unclear{route.Name + " takes no body"}
-		}
-		return nil, release, nil
-	case r.ContentLength == 0 && route.Optional:
-		return nil, release, nil
-	case r.ContentLength == 0:
-		return nil, release, &Unclear{route.Name + " takes a JSON document"}
-	case r.ContentLength > s.config.Limits.Body:
-		return nil, release, &Unclear{fmt.Sprintf("its body is larger than %d bytes (limits.message)", s.config.Limits.Body)}
-	case r.ContentLength < 0:
-		return nil, release, &Unclear{"it does not announce its length (content-length)"}
-	}
-	if types := r.Header.Values("Content-Type"); len(types) > 1 || len(types) == 1 && !accents.document(types[0]) && !(route.Lines && accents.lines(types[0])) {
-		return nil, release, &Unclear{"its body is not application/json in UTF-8"}
-	}
-	n := r.ContentLength
-	if !s.bodies.Take(n) {
-		return nil, release, &access.Refusal{Code: access.CodeLimit, Message: "the gateway holds too many requests of this size"}
-	}
-	release = func() { s.bodies.Give(n) }
-	// Who sends slowly holds a part of the budget: not for ever. The deadline is lifted so that a held request may wait.
-	conn := http.NewResponseController(w)
-	_ = conn.SetReadDeadline(time.Now().Add(sending)) // every connection of net/http can
-	text = make([]byte, headroom+n)
-	_, err = io.ReadFull(r.Body, text[headroom:])
-	_ = conn.SetReadDeadline(time.Time{})
-	if err != nil {
-		return nil, release, &Unclear{"its body ends early"}
-	}
-	return text, release, nil
 }
 
 func isJSON(contentType string) bool { return isType(contentType, "application/json") }

@@ -68,9 +68,11 @@ func (t *target) send(r *http.Request, c vault.Credential) (*http.Response, erro
 	if err != nil {
 		return nil, &access.Refusal{Code: access.CodeUnavailable, Message: fmt.Sprintf("target %s does not answer", t.Gate.Name), Err: err}
 	}
-	if e := resp.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		_ = resp.Body.Close()
-		return nil, &access.Refusal{Code: access.CodeObligation, Message: "the target answers compressed, although it was asked not to", Err: errors.New("content-encoding " + e)}
+	for _, e := range resp.Header.Values("Content-Encoding") {
+		if e != "" && e != "identity" {
+			_ = resp.Body.Close()
+			return nil, &access.Refusal{Code: access.CodeObligation, Message: "the target answers compressed, although it was asked not to", Err: errors.New("content-encoding " + e)}
+		}
 	}
 	if resp.StatusCode < 200 || resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		_ = resp.Body.Close()
@@ -91,6 +93,9 @@ func (x *exchange) post(ctx context.Context, path string, document jsonstream.Va
 
 func (x *exchange) lookup(ctx context.Context, method, path string, document []byte) (int, jsonstream.Value, error) {
 	c, err := x.session.Lease(ctx)
+	if err == nil {
+		c, err = x.target.Narrow.ForReading(c, x.session.Subject().ID, x.target.Gate.Name, x.judged)
+	}
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}

@@ -94,10 +94,38 @@ func number(b []byte, i int) int {
 	return i
 }
 
+// decimals returns where, after a comma, the run of numbers ends that begins at i and are written as those of vectors are:
+// 0.123, or -0.123, in 23 characters at most. The run of all numbers may go on from there. What is the same in all of them
+// is expected, and what differs (the sign, how many digits there are) is computed: it cannot be predicted.
+func decimals(b []byte, i int) int {
+	for i+24 <= len(b) {
+		x, y, z := binary.LittleEndian.Uint64(b[i:]), binary.LittleEndian.Uint64(b[i+8:]), binary.LittleEndian.Uint64(b[i+16:])
+		sign := ((x&0xff ^ '-') - 1) >> 60 & 8 // eight bits, when there is one
+		head := x >> sign
+		if head&0xfff0 != '.'<<8|'0' || head&0x0f > 9 {
+			return i
+		}
+		// As in leading; neither a sign nor the point spoils the bytes above it.
+		x, y, z = x^'0'*ones, y^'0'*ones, z^'0'*ones
+		x = (x | (x + 0x76*ones)) & highs & (^uint64(0) << (16 + sign))
+		y = (y | (y + 0x76*ones)) & highs
+		z = (z | (z + 0x76*ones)) & highs
+		n := bits.TrailingZeros64(x)
+		n += bits.TrailingZeros64(y) & -(n >> 6) // of none there are 64 zeros
+		n += bits.TrailingZeros64(z) & -(n >> 7)
+		if n <= 24+int(sign) || n == 192 || b[i+n/8] != ',' {
+			return i
+		}
+		i += n/8 + 1
+	}
+	return i
+}
+
 // numbers returns where the run of numbers and commas that begins at i ends, and whether a number ends it rather than a
 // comma. Only numbers after which another byte is there count, and none that is longer than a literal may be.
 func numbers(b []byte, i int) (end int, whole bool) {
 	for {
+		i = decimals(b, i)
 		to := number(b, i)
 		if to < 0 || to == len(b) || to-i > maxLiteral || inLiteral(b[to]) {
 			return i, false

@@ -1,6 +1,8 @@
 package jsonstream
 
 import (
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -51,6 +53,72 @@ func checkRuns(t *testing.T, b []byte) {
 	}
 }
 
+// slowNumbers is numbers, one number after the other.
+func slowNumbers(b []byte, i int) (end int, whole bool) {
+	for {
+		to := i
+		for to < len(b) && inLiteral(b[to]) {
+			to++
+		}
+		if to == len(b) || to == i || to-i > maxLiteral || !literal(b[i:to]) || b[i]|0x20 >= 'a' {
+			return i, false
+		}
+		if b[to] != ',' {
+			return to, true
+		}
+		i = to + 1
+	}
+}
+
+func checkNumbers(t *testing.T, b []byte) {
+	t.Helper()
+	end, whole := numbers(b, 0)
+	wantEnd, wantWhole := slowNumbers(b, 0)
+	if end != wantEnd || whole != wantWhole {
+		t.Fatalf("the numbers of %.200q end at %d (%v), not at %d (%v)", b, end, whole, wantEnd, wantWhole)
+	}
+	if fast := decimals(b, 0); fast > wantEnd || fast > 0 && b[fast-1] != ',' {
+		t.Fatalf("the decimals of %.200q end at %d, behind the numbers, which end at %d, or not at a comma", b, fast, wantEnd)
+	}
+}
+
+func TestRunsOfNumbersEndWhereNumbersEnd(t *testing.T) {
+	// Every text of six bytes that numbers are made of, at every place of a word.
+	const bytes = "0,.-71e+]"
+	for _, before := range []string{"", "1,", "-0.25,", "-1234567,", "0.123456,", "0.1234567,0.12", "12.3456,-7", "-0.25,0.1234567890123", "0.5,-1.12345678901234567", "0.25,0.12345678901234567890"} {
+		b := append([]byte(before), "xxxxxx,9.5,8,1,0.123456789]"...)
+		n := 1
+		for range 6 {
+			n *= len(bytes)
+		}
+		for k := range n {
+			for i, rest := 0, k; i < 6; i++ {
+				b[len(before)+i] = bytes[rest%len(bytes)]
+				rest /= len(bytes)
+			}
+			checkNumbers(t, b)
+		}
+	}
+	for c := range 256 {
+		for at := range 24 {
+			b := []byte("-0.15,0.123456789,17,-3,4.5,6]")
+			b[at] = byte(c)
+			checkNumbers(t, b)
+		}
+	}
+	for _, n := range []int{100, maxLiteral - 17, maxLiteral - 1, maxLiteral, maxLiteral + 1, 2 * maxLiteral} {
+		for _, number := range []string{strings.Repeat("1", n), "0." + strings.Repeat("0", n-2), "-" + strings.Repeat("5", n-1)} {
+			checkNumbers(t, []byte("1,2.5,"+number+",1,2,3,4,5,6,7]"))
+		}
+	}
+}
+
+func FuzzRunsOfNumbersEndWhereNumbersEnd(f *testing.F) {
+	f.Add([]byte("0.123,-4.5,6,7e-5,0.0,-0,01,1.2.3,4]"))
+	f.Add([]byte("1,2,3,4,5,6,7,8,9,0.1.2,3"))
+	f.Fuzz(func(t *testing.T, b []byte) { checkNumbers(t, b) })
+}
+
 func TestFlatArraysAreThoseWithoutTextsAndContainers(t *testing.T) {
 	for raw, end := range map[string]int{
 		`[]`: 2, `[1,2]`: 5, `[1,2],[3]`: 5, `[null,true]`: 11,
@@ -80,24 +148,42 @@ func TestManyMembersAreComparedAsFewAre(t *testing.T) {
 	}
 }
 
-// vectors is a document as upserts carry it.
-func vectors(n int) []byte {
-	v := "[" + strings.TrimSuffix(strings.Repeat("-0.123456,0.5,1e-7,", 512), ",") + "]"
-	return []byte(`{"ids":["a"],"embeddings":[` + strings.TrimSuffix(strings.Repeat(v+",", n), ",") + `],"documents":["` + strings.Repeat("some words ", 200) + `"]}`)
+// forms are how clients and engines write vectors.
+var forms = []struct {
+	name, comma string
+	digits      int
+}{{"close", ",", 32}, {"long", ",", 64}, {"spaced", ", ", 32}}
+
+// vectors is a document as upserts carry it. Now and then a number has an exponent.
+func vectors(n int, comma string, digits int) []byte {
+	random := rand.New(rand.NewPCG(1, 2))
+	var vectors []string
+	for range n {
+		var numbers []string
+		for range 1536 {
+			numbers = append(numbers, strconv.FormatFloat(float64(float32(random.NormFloat64()*0.03)), 'g', -1, digits))
+		}
+		vectors = append(vectors, "["+strings.Join(numbers, comma)+"]")
+	}
+	return []byte(`{"ids":["a"],"embeddings":[` + strings.Join(vectors, comma) + `],"documents":["` + strings.Repeat("some words ", 200) + `"]}`)
 }
 
 func BenchmarkReadVectors(b *testing.B) {
-	doc := vectors(100)
-	b.SetBytes(int64(len(doc)))
-	for b.Loop() {
-		if _, err := Read(doc); err != nil {
-			b.Fatal(err)
-		}
+	for _, form := range forms {
+		b.Run(form.name, func(b *testing.B) {
+			doc := vectors(100, form.comma, form.digits)
+			b.SetBytes(int64(len(doc)))
+			for b.Loop() {
+				if _, err := Read(doc); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
 func BenchmarkGetBehindVectors(b *testing.B) {
-	v, err := Read(vectors(100))
+	v, err := Read(vectors(100, ",", 32))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -114,13 +200,17 @@ type nowhere struct{}
 func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 
 func BenchmarkMaskVectors(b *testing.B) {
-	doc := vectors(100)
-	b.SetBytes(int64(len(doc)))
-	root := &Node{Fields: map[string]*Node{"metadatas": {}}}
-	for b.Loop() {
-		m := NewMasker(nowhere{}, root, nil)
-		if _, err := m.Write(doc); err != nil {
-			b.Fatal(err)
-		}
+	for _, form := range forms {
+		b.Run(form.name, func(b *testing.B) {
+			doc := vectors(100, form.comma, form.digits)
+			b.SetBytes(int64(len(doc)))
+			root := &Node{Fields: map[string]*Node{"metadatas": {}}}
+			for b.Loop() {
+				m := NewMasker(nowhere{}, root, nil)
+				if _, err := m.Write(doc); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

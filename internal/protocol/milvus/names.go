@@ -120,6 +120,8 @@ type column struct {
 	kind   schemapb.DataType
 	vector bool
 	remote bool // a function fills it by asking a model elsewhere
+	// words are the columns whose texts a function other than a model's makes it of: a search of it finds words in them.
+	words []string
 }
 
 // opaque says that a value can hold more values, each of which has a name of its own.
@@ -282,8 +284,8 @@ func schemaOf(answer *milvuspb.DescribeCollectionResponse) *schema {
 	}
 	for _, f := range told.GetFunctions() {
 		for _, name := range f.GetOutputFieldNames() {
-			if col := s.columns[name]; col != nil && remote(f) {
-				col.remote = true
+			if col := s.columns[name]; col != nil {
+				col.filled(remote(f), f.GetType() == schemapb.FunctionType_TextEmbedding, f.GetInputFieldNames())
 			}
 		}
 	}
@@ -296,6 +298,14 @@ func (s *schema) add(name string, id int64, kind schemapb.DataType) {
 		s.order = append(s.order, name)
 	}
 	s.columns[name] = &column{name: name, id: id, kind: kind, vector: isVector(kind)}
+}
+
+// filled notes that a function fills a column from others.
+func (c *column) filled(remote, model bool, from []string) {
+	c.remote = c.remote || remote
+	if !model {
+		c.words = append(c.words, from...)
+	}
 }
 
 // remote says that a function asks a model elsewhere; what is not known is taken to.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,6 +46,24 @@ func (d *REST) Error(r *access.Refusal) (int, []byte) {
 	return status, append(body, '}')
 }
 
+// codeForm is how an answer begins that is too long to be read for its code alone: members stand in the order of their names.
+var codeForm = regexp.MustCompile(`^\s*\{\s*"code"\s*:\s*([0-9]{1,10})\s*[,}]`)
+
+// restFailure is the code of an answer that is a no: Milvus says it with status 200.
+func restFailure(beginning []byte) string {
+	code, ok := int64(0), false
+	if v, err := jsonstream.Read(beginning); err == nil {
+		code, ok = v.Get("code").Int()
+	} else if m := codeForm.FindSubmatch(beginning); m != nil {
+		code, err = strconv.ParseInt(string(m[1]), 10, 64)
+		ok = err == nil
+	}
+	if !ok || code == 0 || code == http.StatusOK { // which version 2.3 says
+		return ""
+	}
+	return strconv.FormatInt(code, 10)
+}
+
 // restCall is a request that is being read.
 type restCall struct {
 	*httpwire.Request
@@ -61,7 +81,7 @@ func (d *REST) Read(ctx context.Context, r *httpwire.Request) (*httpwire.Call, e
 		if e.name != r.Route.Name {
 			continue
 		}
-		c := &restCall{Request: r, ctx: ctx, dialect: d, entry: e, out: httpwire.Call{Method: http.MethodPost, Path: r.Route.Path, Query: r.Query, Headers: r.Headers, Body: r.Body}}
+		c := &restCall{Request: r, ctx: ctx, dialect: d, entry: e, out: httpwire.Call{Method: http.MethodPost, Path: r.Route.Path, Query: r.Query, Headers: r.Headers, Body: r.Body, Failure: restFailure}}
 		err := c.closed(e.members)
 		if err == nil {
 			err = c.database()
@@ -214,10 +234,11 @@ func restSchema(told jsonstream.Value) *schema {
 	}
 	for f := range told.Get("functions").Items() {
 		kind, _ := f.Get("type").Text()
+		from, _ := textsOf(f.Get("inputFieldNames"), "")
 		for name := range f.Get("outputFieldNames").Items() {
 			text, _ := name.Text()
 			if col := s.columns[text]; col != nil {
-				col.remote = kind != "BM25"
+				col.filled(kind != "BM25", kind == "TextEmbedding", from)
 			}
 		}
 	}

@@ -419,7 +419,9 @@ func restWrite(c *restCall) error {
 				return nil, err
 			}
 			values, ok := rowTexts(rows, strings.Split(f.Field, "."))
-			if !ok || slices.ContainsFunc(values, func(s string) bool { return !slices.Contains(f.Values, s) }) {
+			// Whoever writes the column of all dynamic fields itself could say one of them twice.
+			twofold := slices.ContainsFunc(rows, func(row jsonstream.Value) bool { return row.Get(expr.Meta).Kind() != jsonstream.None })
+			if !ok || twofold || slices.ContainsFunc(values, func(s string) bool { return !slices.Contains(f.Values, s) }) {
 				return nil, v.foreign(f)
 			}
 		}

@@ -230,6 +230,11 @@ func restHybrid(c *restCall) error {
 	}
 	if rank := c.Body.Get("rerank"); present(rank) {
 		strategy, _ := rank.Get("strategy").Text()
+		for name := range rank.Members() {
+			if name != "strategy" && name != "params" {
+				return unclear("its rerank has a member that is not known: " + shown(name))
+			}
+		}
 		if strategy != "rrf" && strategy != "weighted" && strategy != "ws" {
 			return unclear("its ranking has a ranker that is not known: " + shown(strategy))
 		}

@@ -361,6 +361,13 @@ func (v *view) searching(all []*search, sc *score, o *access.Obligations, k, row
 			}
 		}
 		for _, name := range s.vectors {
+			if col := v.schema.columns[name]; col != nil {
+				for _, text := range col.words {
+					if err := v.shaping(text, "search for words", false); err != nil {
+						return err
+					}
+				}
+			}
 			t := v.vector(name)
 			switch {
 			case t.Mask == access.MaskNone:

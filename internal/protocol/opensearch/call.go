@@ -19,6 +19,7 @@ type call struct {
 	dialect *Dialect
 	names   map[string]string // what the names in the request stood for when it was read
 	since   time.Time         // when that was
+	looked  map[string]bool   // the names that were looked up anew for it
 	out     httpwire.Call
 }
 

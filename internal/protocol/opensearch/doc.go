@@ -28,7 +28,7 @@ type Dialect struct {
 
 // New makes a dialect for one target. Now tells how old a mapping or a cursor is.
 func New(now func() time.Time) *Dialect {
-	return &Dialect{clauses: queries(), indices: indices{now: now, known: map[string]*index{}}, cursors: cursors{now: now, open: map[[sha256.Size]byte]*cursor{}}}
+	return &Dialect{clauses: queries(), indices: indices{now: now, known: map[string]*index{}}, cursors: cursors{now: now, open: map[[sha256.Size]byte]*cursor{}, had: map[string]int{}}}
 }
 
 // Health implements httpwire.Dialect.

@@ -205,7 +205,7 @@ func (p *place) below(protection *access.Protection, path string) access.Treatme
 			if path != "" && !strings.HasPrefix(name, path+".") && !(starred && strings.HasPrefix(path+".", literal)) {
 				continue
 			}
-			if path == "" && p.mapped(name) {
+			if path == "" && len(p.fields) > 0 && p.mapped(name) {
 				continue // has been asked about by its name
 			}
 			if access.Pattern(pattern[:dot]).Match(p.resource) {

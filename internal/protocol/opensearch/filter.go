@@ -72,6 +72,10 @@ func conditions(o *access.Obligations, at places) ([]jsonstream.Value, error) {
 		}
 		common = queries
 	}
+	if len(common) > 0 && !slices.ContainsFunc(at, func(p *place) bool { return len(p.fields) > 0 }) {
+		// Nothing is found, whatever type the first document gives to the field a moment later.
+		return []jsonstream.Value{object("match_none", nothing)}, nil
+	}
 	return common, nil
 }
 

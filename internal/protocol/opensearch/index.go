@@ -23,6 +23,15 @@ type place struct {
 
 type places []*place
 
+// String names them all.
+func (p places) String() string {
+	names := make([]string, len(p))
+	for i := range p {
+		names[i] = p[i].resource.Collection
+	}
+	return strings.Join(names, ",")
+}
+
 // index is what a name stands for: one index, or those behind an alias or a data stream.
 type index struct {
 	behind []behind
@@ -93,14 +102,17 @@ func names(expression string) ([]string, error) {
 }
 
 // resolve finds out what an expression stands for.
-func (c *call) resolve(expression string) (places, error) {
+func (c *call) resolve(expression string) (places, error) { return c.resolved(expression, c.index) }
+
+// resolved is resolve by way of a look-up.
+func (c *call) resolved(expression string, look func(context.Context, string) (*index, error)) (places, error) {
 	all, err := names(expression)
 	if err != nil {
 		return nil, err
 	}
 	var at places
 	for _, name := range all {
-		ix, err := c.index(c.ctx, name)
+		ix, err := look(c.ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -121,9 +133,21 @@ func (c *call) resolve(expression string) (places, error) {
 
 // index looks a name up. One look-up tells both what is behind a name and which fields there are.
 func (c *call) index(ctx context.Context, name string) (*index, error) {
-	if ix, ok := c.dialect.indices.get(name); ok {
+	ix, ok := c.dialect.indices.get(name)
+	if ok && ix.alias(name) {
+		var err error
+		if ok, err = c.leads(ctx, name, ix); err != nil {
+			return nil, err
+		}
+	}
+	if ok {
 		return ix, nil
 	}
+	return c.look(ctx, name)
+}
+
+// look is index, asked anew.
+func (c *call) look(ctx context.Context, name string) (*index, error) {
 	status, v, err := c.Ask(ctx, httpwire.Path(name, "_mapping"))
 	switch {
 	case err != nil:
@@ -136,10 +160,7 @@ func (c *call) index(ctx context.Context, name string) (*index, error) {
 	}
 	ix := &index{text: string(v.Raw()), until: c.dialect.indices.now().Add(remember)}
 	for concrete, described := range v.Members() {
-		b := behind{name: concrete, fields: fields{}}
-		if m := stream.FindStringSubmatch(concrete); m != nil {
-			b.name = m[1]
-		}
+		b := behind{name: judged(concrete), fields: fields{}}
 		b.fields.read(described.Get("mappings"))
 		if i := slices.IndexFunc(ix.behind, func(other behind) bool { return other.name == b.name }); i >= 0 {
 			ix.behind[i].fields.join(b.fields)
@@ -149,6 +170,36 @@ func (c *call) index(ctx context.Context, name string) (*index, error) {
 	}
 	c.dialect.indices.put(name, ix)
 	return ix, nil
+}
+
+// judged is the name by which an index is judged.
+func judged(concrete string) string {
+	if m := stream.FindStringSubmatch(concrete); m != nil {
+		return m[1]
+	}
+	return concrete
+}
+
+// alias says whether a name is another one than those of what it stands for.
+func (ix *index) alias(name string) bool {
+	return ix.text != "" && !slices.ContainsFunc(ix.behind, func(b behind) bool { return b.name == name })
+}
+
+// leads asks whether an alias still stands for what is behind it. An alias is sent on as such, because it may have a filter, a
+// routing and an index that is written to; so it is asked for every request that names one.
+func (c *call) leads(ctx context.Context, name string, ix *index) (bool, error) {
+	status, v, err := c.Ask(ctx, httpwire.Path("_alias", name))
+	if err != nil {
+		return false, err
+	}
+	if status != http.StatusNotFound && (status >= 300 || v.Kind() != jsonstream.Object) {
+		return false, &access.Refusal{Code: access.CodeUnavailable, Message: "the target does not tell what index " + name + " is"}
+	}
+	found := map[string]bool{}
+	for concrete := range v.Members() {
+		found[judged(concrete)] = true
+	}
+	return len(found) == len(ix.behind) && !slices.ContainsFunc(ix.behind, func(b behind) bool { return !found[b.name] }), nil
 }
 
 // unchanged returns a check that what names stand for is what it was when the request was read: a person may have taken

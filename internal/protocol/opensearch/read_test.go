@@ -48,6 +48,8 @@ func TestRequestsAreReadAsWhatTheyDo(t *testing.T) {
 		{"POST", "/customers/_search", `{` + search1 + `}`, "search customers rows=10 vectors"},
 		{"GET", "/customers/_search", `{"size":3,"_source":["n"],` + search1 + `}`, "search customers rows=3"},
 		{"POST", "/customers/_search?size=3&_source=n", `{` + search1 + `}`, "search customers rows=3"},
+		{"POST", "/customers/_search?size=3&_source_includes=n,text", `{"_source":true,` + search1 + `}`, "search customers rows=3"},
+		{"POST", "/customers/_search?size=3&_source_includes=n,v", `{"_source":true,` + search1 + `}`, "search customers rows=3 vectors"},
 		{"POST", "/customers/_search?size=3&_source=false&docvalue_fields=v", `{` + search1 + `}`, "search customers rows=3 vectors"},
 		{"POST", "/customers/_search", `{"size":0,"aggs":{"x":{"significant_terms":{"field":"n","script_heuristic":{"script":"1"}}}}}`, "code.exec docs; aggregate customers"},
 		{"POST", "/customers/_search", `{"_source":false,"fields":["v"],` + search1 + `}`, "search customers rows=10 vectors"},
@@ -151,6 +153,7 @@ func TestWhatCannotBeReadIsUnclear(t *testing.T) {
 		{"POST", "/customers/_search?search_pipeline=p", `{}`},
 		{"POST", "/customers/_search?size=1", `{"size":10000}`},
 		{"POST", "/customers/_search?_source=n", `{"_source":["email"]}`},
+		{"POST", "/customers/_search?_source=n", `{"_source":false}`},
 		{"POST", "/customers/_search", `{"highlight":{"type":"semantic","fields":{"text":{}}}}`},
 		{"POST", "/customers/_search", `{"size":"10"}`},
 		{"POST", "/customers/_search", `{"size":-1}`},
@@ -202,6 +205,9 @@ func TestWhatCannotBeReadIsUnclear(t *testing.T) {
 		{"POST", "/_search", `{"pit":{"id":"of somebody else"}}`},
 		{"DELETE", "/_search/scroll", `{"scroll_id":["of somebody else"]}`},
 		{"DELETE", "/_search/scroll/_all", ``},
+		{"DELETE", "/_search/scroll/%5fall", ``},
+		{"DELETE", "/_search/scroll/_all,_all", ``},
+		{"DELETE", "/_search/scroll/of-somebody-else", ``},
 		{"DELETE", "/_all", ``},
 		{"DELETE", "/*", ``},
 		{"DELETE", "/cust*", ``},
@@ -284,6 +290,9 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{query(`{"knn":{"v":{"vector":[1],"min_score":0.5}}}`), hidden, no},
 		{query(`{"knn":{"v":{"vector":[1],"max_distance":0.5}}}`), hidden, no},
 		{`{"size":1,"_source":false,"min_score":0.5,"query":{"knn":{"v":{"vector":[1],"k":1}}}}`, hidden, no},
+		{`{"size":1,"_source":false,"min_score":1e-9,"query":{"knn":{"v":{"vector":[1],"k":1}}}}`, hidden, no},
+		{`{"size":1,"_source":false,"min_score":"0.0","query":{"knn":{"v":{"vector":[1],"k":1}}}}`, hidden, no},
+		{`{"size":1,"_source":false,"min_score":0.0,"query":{"knn":{"v":{"vector":[1],"k":1}}}}`, hidden, passes(`{"size":1,"_source":false,"min_score":0.0,"query":{"knn":{"v":{"vector":[1],"k":1}}}}`)},
 		{`{"size":1,"_source":false,"knn":{"field":"v","query_vector":[1],"k":1,"num_candidates":1,"similarity":0.5}}`, hidden, no},
 		{query(`{"knn":{"v":{"vector":[1],"k":11}}}`), access.Obligations{TopK: 10}, "limit"},
 		{`{"size":11,"query":{"knn":{"v":{"vector":[1],"k":1}}}}`, access.Obligations{TopK: 10}, "limit"},
@@ -395,7 +404,7 @@ func TestAnUpdateDoesNotTellWhetherAHiddenValueIsTheOneThatWasSent(t *testing.T)
 
 func TestACursorIsOfThoseWhoOpenedIt(t *testing.T) {
 	now := time.Now()
-	k := cursors{now: func() time.Time { return now }, open: map[[32]byte]*cursor{}}
+	k := &New(func() time.Time { return now }).cursors
 	k.put("id", cursor{subject: "alice"})
 	if _, err := k.get("id", "alice"); err != nil {
 		t.Error(err)
@@ -410,11 +419,54 @@ func TestACursorIsOfThoseWhoOpenedIt(t *testing.T) {
 	if _, err := k.get("id", "alice"); err == nil {
 		t.Error("it does not end")
 	}
-	for i := range mostCursors + 10 {
-		k.put(fmt.Sprint(i), cursor{})
+}
+
+// TestNobodyLosesACursorForOthers: who opens too many loses the oldest of their own.
+func TestNobodyLosesACursorForOthers(t *testing.T) {
+	now := time.Now()
+	k := &New(func() time.Time { return now }).cursors
+	has := func(id, subject string) bool {
+		_, err := k.get(id, subject)
+		return err == nil
 	}
-	if len(k.open) > mostCursors {
-		t.Errorf("%d are kept", len(k.open))
+	k.put("alice's", cursor{subject: "alice"})
+	for i := range mostCursors + 1 {
+		now = now.Add(time.Millisecond)
+		k.put(fmt.Sprint("mallory's ", i), cursor{subject: "mallory"})
+	}
+	if !has("alice's", "alice") || has("mallory's 0", "mallory") || !has("mallory's 1", "mallory") || !has(fmt.Sprint("mallory's ", mostCursors), "mallory") || k.had["mallory"] != mostCursors {
+		t.Errorf("Mallory has %d, Alice has hers: %v", k.had["mallory"], has("alice's", "alice"))
+	}
+	for i := range allCursors + 10 {
+		now = now.Add(time.Millisecond)
+		k.put(fmt.Sprint("of many ", i), cursor{subject: fmt.Sprint("bot ", i)})
+	}
+	if len(k.open) != allCursors || !has("alice's", "alice") {
+		t.Errorf("%d are kept, and Alice has hers: %v", len(k.open), has("alice's", "alice"))
+	}
+	for id, c := range k.open {
+		k.remove(id)
+		if _, ok := k.had[c.subject]; ok && k.had[c.subject] <= 0 {
+			t.Fatalf("%s has %d", c.subject, k.had[c.subject])
+		}
+	}
+	if len(k.had) != 0 {
+		t.Errorf("%d are counted when none is left", len(k.had))
+	}
+}
+
+func TestAScrollIsClosedByItsPathToo(t *testing.T) {
+	w := protocoltest.Start(t, suite())
+	w.Upstream(reply("/customers/_search", `{"_scroll_id":"c2Nyb2xs==","hits":{"hits":[]}}`))
+	if a := w.Do(t.Context(), protocoltest.Request{Method: "POST", Path: "/customers/_search?scroll=1m", Body: `{` + search1 + `}`}); a.Status != http.StatusOK {
+		t.Fatalf("%v", a)
+	}
+	w.Upstream(reply("/_search/scroll/c2Nyb2xs==", `{"succeeded":true,"num_freed":1}`))
+	for _, x := range []struct{ ids, code string }{{"c2Nyb2xs==,_all", "unclear"}, {"c2Nyb2xs==", ""}, {"c2Nyb2xs==", "unclear"}} {
+		a := w.Do(t.Context(), protocoltest.Request{Method: "DELETE", Path: "/_search/scroll/" + x.ids})
+		if a.Header.Get("X-Vecgate-Code") != x.code || x.code == "" && !strings.Contains(a.Body, `"num_freed":1`) {
+			t.Errorf("%s: %v", x.ids, a)
+		}
 	}
 }
 

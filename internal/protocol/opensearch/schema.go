@@ -150,7 +150,7 @@ func readAliases(c *call) error {
 				}
 			}
 			for _, index := range on {
-				if err := c.resolved(access.AliasWrite, index, "source"); err != nil {
+				if err := c.doesTo(access.AliasWrite, index, "source"); err != nil {
 					return err
 				}
 			}
@@ -171,7 +171,7 @@ func readAliases(c *call) error {
 	return nil
 }
 
-func (c *call) resolved(a access.Action, expression, role string) error {
+func (c *call) doesTo(a access.Action, expression, role string) error {
 	at, err := c.resolve(expression)
 	if err != nil {
 		return err
@@ -183,7 +183,7 @@ func (c *call) resolved(a access.Action, expression, role string) error {
 // readAlias reads the change of one alias, which the path names.
 func readAlias(c *call) error {
 	c.out.Done = c.dialect.indices.forget
-	return firstOf(c.named(access.AliasWrite, c.Params["alias"], "destination"), c.resolved(access.AliasWrite, c.Params["index"], "source"))
+	return firstOf(c.named(access.AliasWrite, c.Params["alias"], "destination"), c.doesTo(access.AliasWrite, c.Params["index"], "source"))
 }
 
 // readCopy reads making another index of all of one.

@@ -285,7 +285,7 @@ func (s *search) addressed(params map[string]string) error {
 	if !ok {
 		return nil
 	}
-	if present(s.body.Get("_source")) {
+	if v := s.body.Get("_source"); present(v) && string(v.Raw()) != "true" { // true says nothing that narrows; the client of Elasticsearch sends it along
 		return unclear("its _source stands both in the document and in the address")
 	}
 	s.source = f
@@ -377,9 +377,16 @@ func (s *search) more() error {
 			s.explain = true
 		}
 	}
-	s.threshold = s.threshold || present(s.body.Get("min_score"))
+	s.threshold = s.threshold || bounds(s.body.Get("min_score"))
 	s.amplified = s.amplified || present(s.body.Get("indices_boost"))
 	return nil
+}
+
+// bounds says that a min_score leaves something out: no score is below zero, which is what LangChain's store sends when
+// nobody asked for a bound.
+func bounds(v jsonstream.Value) bool {
+	n, whole := v.Int()
+	return present(v) && !(whole && n == 0 || string(v.Raw()) == "0.0")
 }
 
 func (s *search) collapse(v jsonstream.Value, depth int) error {

@@ -1,6 +1,7 @@
 package opensearch
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -22,12 +23,29 @@ type asked struct {
 
 // read takes a search apart that was asked of an expression.
 func (c *call) read(body jsonstream.Value, params map[string]string, expression string) (*asked, error) {
-	at, err := c.resolve(expression)
+	s, err := c.dialect.readSearch(body, params, nil)
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.dialect.readSearch(body, params, nil)
+	look := c.index
+	if slices.ContainsFunc(s.all, func(c condition) bool { return strings.Contains(c.field, "*") }) {
+		// Which fields that is depends on which there are, and the first document of a kind makes them.
+		look = c.anew
+	}
+	at, err := c.resolved(expression, look)
 	return &asked{search: s, body: body, params: params, expression: expression, at: at}, err
+}
+
+// anew looks a name up once for every request.
+func (c *call) anew(ctx context.Context, name string) (*index, error) {
+	if c.looked[name] {
+		return c.index(ctx, name)
+	}
+	if c.looked == nil {
+		c.looked = map[string]bool{}
+	}
+	c.looked[name] = true
+	return c.look(ctx, name)
 }
 
 // judged puts what a search does into the operation.
@@ -48,6 +66,7 @@ func readSearch(c *call) error {
 	body := c.Body
 	pit := body.Get("pit")
 	expression, ok := c.Params["index"]
+	opened := ""
 	switch {
 	case ok && present(pit):
 		return unclear("a search that has a pit names no index")
@@ -59,11 +78,14 @@ func readSearch(c *call) error {
 		if err != nil {
 			return err
 		}
-		expression = k.expression
+		expression, opened = k.expression, k.on
 	}
 	a, err := c.read(body, c.Query, expression)
 	if err != nil {
 		return err
+	}
+	if !ok && a.at.String() != opened {
+		return elsewhere()
 	}
 	c.judged(a, 0)
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
@@ -85,7 +107,7 @@ func readSearch(c *call) error {
 
 // keeps remembers the ids at a place of an answer as cursors.
 func (c *call) keeps(a *asked, o *access.Obligations) *jsonstream.Node {
-	k := cursor{subject: c.Subject, expression: a.expression, search: a.search, filters: digest(o, a.at)}
+	k := cursor{subject: c.Subject, expression: a.expression, on: a.at.String(), search: a.search, filters: digest(o, a.at)}
 	return &jsonstream.Node{Rewrite: func(id string) string {
 		c.dialect.cursors.put(id, k)
 		return id
@@ -253,6 +275,9 @@ func readScroll(c *call) error {
 	if err != nil {
 		return err
 	}
+	if at.String() != k.on {
+		return elsewhere()
+	}
 	a := &asked{search: k.search, expression: k.expression, at: at}
 	c.doesAt(access.Scroll, at, k.search.attributes(at))
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
@@ -268,6 +293,11 @@ func readScroll(c *call) error {
 		return &httpwire.Obliged{Mask: mask, Rows: o.Rows, Mute: mute(o), Filtered: true, Check: c.unchanged()}, nil
 	}
 	return nil
+}
+
+// elsewhere refuses a cursor that goes on reading what its name does not stand for any more.
+func elsewhere() error {
+	return &access.Refusal{Code: access.CodeUnclear, Message: "the cursor was opened on other indices than its name stands for now", Hint: "begin the search anew"}
 }
 
 // readOpenPIT begins a point in time. It returns nothing yet, but a promise to be able to read everything.
@@ -289,6 +319,9 @@ func readOpenPIT(c *call) error {
 // readClose ends cursors of one's own.
 func readClose(c *call) error {
 	var ids []string
+	if named := c.Params["scroll"]; named != "" {
+		ids = append(ids, named) // one, because a list in a path is refused
+	}
 	for _, member := range []string{"scroll_id", "pit_id", "id"} {
 		list, err := texts(c.Body.Get(member), "its "+member)
 		if err != nil {

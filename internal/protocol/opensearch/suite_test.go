@@ -38,6 +38,8 @@ var answers = map[string]string{
 	"/customers/_mapping": `{"customers":{"mappings":` + mapping + `}}`,
 	"/people/_mapping":    `{"customers":{"mappings":` + mapping + `}}`,
 	"/both/_mapping":      `{"customers":{"mappings":` + mapping + `},"secrets":{"mappings":{}}}`,
+	"/_alias/people":      `{"customers":{"aliases":{"people":{}}}}`,
+	"/_alias/both":        `{"secrets":{"aliases":{"both":{}}},"customers":{"aliases":{"both":{}}}}`,
 	"/secrets/_mapping":   `{"secrets":{"mappings":{}}}`,
 	"/logs/_mapping":      `{".ds-logs-2026.11.21-000001":{"mappings":{}},".ds-logs-2026.11.21-000002":{"mappings":{}}}`,
 }

@@ -65,6 +65,7 @@ var rows = []row{
 	{"GET POST", "/{index}/_count", "count", does(access.Count, access.CodeExec), "", choosing + "routing preference terminate_after", "?query", readCount},
 	{"GET POST", "/_search/scroll", "scroll", does(access.Scroll), "a scroll of one's own", always + "scroll typed_keys rest_total_hits_as_int", "scroll_id scroll", readScroll},
 	{"DELETE", "/_search/scroll", "clear_scroll", does(access.MetaHealth), "of one's own; needs no rule", always, "scroll_id", readClose},
+	{"DELETE", "/_search/scroll/{scroll}", "clear_scrolls", does(access.MetaHealth), "of one's own; needs no rule", always, "", readClose},
 	{"POST", "/{index}/_pit", "open_pit", does(access.Scroll), "Elasticsearch", choosing + "keep_alive routing preference", "", readOpenPIT},
 	{"DELETE", "/_pit", "close_pit", does(access.MetaHealth), "of one's own; needs no rule", always, "id", readClose},
 	{"POST", "/{index}/_search/point_in_time", "create_pit", does(access.Scroll), "OpenSearch", choosing + "keep_alive routing preference allow_partial_pit_creation", "", readOpenPIT},

@@ -110,13 +110,22 @@ func (w *conditions) describe(at *access.Attributes) {
 	}
 }
 
+// shape is the treatment of a field that decides which records come back: its own, or that of all metadata.
+func shape(p *access.Protection, at access.Resource, name string) access.Treatment {
+	t := p.Field(at, name, false)
+	if t.Mask == access.MaskNone {
+		t = p.Field(at, "metadata", false)
+	}
+	return t
+}
+
 // oblige refuses conditions on what is hidden: which records come back would tell the value.
 func (w *conditions) oblige(p *access.Protection, at access.Resource) error {
 	if w == nil {
 		return nil
 	}
 	for _, c := range w.all {
-		t := p.Field(at, c.field, false)
+		t := shape(p, at, c.field)
 		if t.Mask == access.MaskNone || t.Predicates == "allow" || t.Predicates == "equality" && c.equality {
 			continue
 		}

@@ -59,6 +59,14 @@ func grpcSuite(t testing.TB) *protocoltest.GRPCSuite {
 	}
 }
 
+func TestAChangeOfANamedRecordIsNotTriedOut(t *testing.T) {
+	w := protocoltest.StartGRPC(t, grpcSuite(t))
+	m := &pb.UpdateRequest{Id: "a", Values: []float32{1}, DryRun: proto.Bool(true)}
+	if a := w.Do(t.Context(), protocoltest.GRPCRequest{Method: service + "Update", Message: m}); a.Code() != string(access.CodeUnclear) || len(w.All()) > 0 {
+		t.Errorf("%v %s", a.Status, a.Code())
+	}
+}
+
 func TestTheGRPCDoorPassesTheSuite(t *testing.T) { protocoltest.RunGRPC(t, grpcSuite(t)) }
 
 // TestBothDoorsReadTheSame wants the same request to be the same operation over REST and gRPC.
@@ -112,7 +120,7 @@ func TestEveryPartOfAMessageIsMasked(t *testing.T) {
 	all := &access.Protection{
 		Fields: []access.FieldRule{
 			{Pattern: "**.gone", Treatment: access.Treatment{Mask: access.MaskDrop, Rule: "r"}},
-			{Pattern: "**.id", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "r"}},
+			{Pattern: "**.id", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "r", Predicates: "equality"}},
 			{Pattern: "**.tail", Treatment: access.Treatment{Mask: access.MaskPartial, Rule: "r"}},
 			{Pattern: "**.email", Treatment: access.Treatment{Mask: access.MaskRedact, Rule: "r"}},
 		},

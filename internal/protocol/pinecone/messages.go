@@ -142,8 +142,8 @@ func (c *rpc) update(m *pb.UpdateRequest) error {
 	if s.filter, err = filterOf(m.GetFilter()); err != nil {
 		return err
 	}
-	if (m.GetId() == "") == (s.filter == nil) {
-		return unclear("it names neither a record nor a filter, or both")
+	if (m.GetId() == "") == (s.filter == nil) || m.GetDryRun() && s.filter == nil {
+		return unclear("it names neither a record nor a filter, or both, or tries out a change of a record that is named")
 	}
 	s.all = s.filter != nil && len(s.filter.all) == 0
 	c.does(s.updates(len(m.GetValues()) > 0 || m.GetSparseValues() != nil, m.GetDryRun())...)
@@ -208,6 +208,9 @@ func (c *rpc) fetch(m *pb.FetchRequest) error {
 	attributes := s.fetches()
 	c.does(access.Access{Action: access.Fetch, Resource: at, Attributes: attributes})
 	c.out.Oblige = func(o *access.Obligations) (*grpcwire.Obliged, error) {
+		if err := unnamed(o.Protection, at); err != nil {
+			return nil, err
+		}
 		if o.Rows > 0 && attributes.Rows > o.Rows {
 			return nil, tooMany(o.Rows, attributes.Rows, "name fewer ids")
 		}
@@ -217,15 +220,20 @@ func (c *rpc) fetch(m *pb.FetchRequest) error {
 			if !ok {
 				return 0, errAnswer
 			}
-			for id, v := range answer.GetVectors() {
-				if !may(recordIn(v.GetMetadata()), rules) {
-					delete(answer.Vectors, id)
-				}
-			}
+			ownVectors(answer.GetVectors(), rules)
 			return cover.vectors(h, answer.GetVectors()), nil
 		}}, nil
 	}
 	return nil
+}
+
+// ownVectors leaves out of an answer what is not the caller's own.
+func ownVectors(all map[string]*pb.Vector, rules []access.FilterRule) {
+	for id, v := range all {
+		if !may(recordIn(v.GetMetadata()), rules) {
+			delete(all, id)
+		}
+	}
 }
 
 func (c *rpc) scroll(m *pb.FetchByMetadataRequest) error {
@@ -257,7 +265,8 @@ func (c *rpc) scroll(m *pb.FetchByMetadataRequest) error {
 		if limit != p.limit {
 			sent.Limit = new(uint32(limit))
 		}
-		if sent.Filter, err = structOf(filter.narrowed(o.FiltersOn(at))); err != nil {
+		rules := o.FiltersOn(at)
+		if sent.Filter, err = structOf(filter.narrowed(rules)); err != nil {
 			return nil, err
 		}
 		cover := covering(o.Protection, []access.Resource{at})
@@ -266,6 +275,7 @@ func (c *rpc) scroll(m *pb.FetchByMetadataRequest) error {
 			if !ok {
 				return 0, errAnswer
 			}
+			ownVectors(answer.GetVectors(), rules)
 			return cover.vectors(h, answer.GetVectors()), nil
 		}}, nil
 	}

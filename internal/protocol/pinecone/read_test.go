@@ -172,6 +172,7 @@ func TestWhatIsReadTwoWaysIsUnclear(t *testing.T) {
 		{"POST", "/vectors/upsert", `{"vectors":[{"id":"a","meta":{}}]}`, ""},
 		{"POST", "/vectors/update", `{"setMetadata":{"n":1}}`, ""},
 		{"POST", "/vectors/update", `{"id":"a","filter":{"n":1},"setMetadata":{"n":1}}`, ""},
+		{"POST", "/vectors/update", `{"id":"a","values":[1],"dryRun":true}`, ""}, // a server that tries out filters only writes it
 		{"POST", "/vectors/delete", `{"ids":["a"],"deleteAll":true}`, ""},
 		{"POST", "/vectors/delete", `{"delete_all":true}`, ""},
 		{"POST", "/vectors/delete", `{"ids":"a"}`, ""},
@@ -242,6 +243,7 @@ func TestTheVersionMayComeTwiceButNotTwoOfThem(t *testing.T) {
 
 func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 	deny := &access.Protection{Vectors: []access.VectorRule{{Pattern: "**", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "v", Predicates: "deny"}}}}
+	all := &access.Protection{Fields: []access.FieldRule{{Pattern: "**.metadata", Treatment: access.Treatment{Mask: access.MaskRedact, Rule: "all"}}}}
 	ids := &access.Protection{Fields: []access.FieldRule{{Pattern: "**.id", Treatment: access.Treatment{Mask: access.MaskHash, Rule: "ids"}}}}
 	for _, x := range []struct {
 		method, path, body string
@@ -266,6 +268,12 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{"GET", "/vectors/list", ``, access.Obligations{Protection: ids}, "cannot-be-obliged"},
 		{"GET", "/vectors/list?prefix=a", ``, access.Obligations{Rows: 5}, "/vectors/list?limit=5&prefix=a"},
 		{"GET", "/vectors/fetch?ids=a&ids=b", ``, access.Obligations{Rows: 1}, "limit"},
+		{"GET", "/vectors/fetch?ids=a", ``, access.Obligations{Protection: ids}, "cannot-be-obliged"}, // whether there is one would tell
+		{"POST", "/query", `{"id":"a","topK":2}`, access.Obligations{Protection: ids}, "cannot-be-obliged"},
+		{"POST", "/query", `{"vector":[1],"topK":2}`, access.Obligations{Protection: ids}, `{"vector":[1],"topK":2}`},
+		{"POST", "/query", `{"vector":[1],"topK":2,"filter":{"n":1}}`, access.Obligations{Protection: all}, "cannot-be-obliged"},
+		{"POST", "/vectors/delete", `{"filter":{"n":1}}`, access.Obligations{Protection: all}, "cannot-be-obliged"},
+		{"POST", "/records/namespaces/people/search", `{"query":{"inputs":{"text":"x"},"top_k":1},"rerank":{"model":"m","rank_fields":["n"]}}`, access.Obligations{Protection: all}, "cannot-be-obliged"},
 		{"POST", "/describe_index_stats", `{"filter":{"n":1}}`, access.Obligations{Protection: protection}, "cannot-be-obliged"},
 		{"POST", "/records/namespaces/people/search", `{"query":{"inputs":{"text":"x"},"top_k":1,"match_terms":{"terms":["x"]}}}`, access.Obligations{Protection: protection}, "cannot-be-obliged"},
 		{"POST", "/records/namespaces/people/search", `{"query":{"inputs":{"text":"x"},"top_k":1},"rerank":{"model":"m","rank_fields":["email"]}}`, access.Obligations{Protection: protection}, "cannot-be-obliged"},

@@ -22,6 +22,9 @@ func readFetch(c *call) error {
 	attributes := s.fetches()
 	c.does(access.Fetch, at, attributes)
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
+		if err := unnamed(o.Protection, at); err != nil {
+			return nil, err
+		}
 		if o.Rows > 0 && attributes.Rows > o.Rows {
 			return nil, tooMany(o.Rows, attributes.Rows, "name fewer ids")
 		}
@@ -34,7 +37,7 @@ func readFetch(c *call) error {
 	return nil
 }
 
-// ownOnly is an answer of fetch with the caller's own records.
+// ownOnly is an answer with records by their ids with the caller's own records.
 func ownOnly(v jsonstream.Value, rules []access.FilterRule) jsonstream.Value {
 	own := empty
 	for id, vector := range v.Get("vectors").Members() {
@@ -84,9 +87,22 @@ func readScroll(c *call) error {
 		if limit != access.Unbounded {
 			b = b.With("limit", jsonstream.Int(limit))
 		}
-		return &httpwire.Obliged{
-			Body: filtered(b, s.filter.narrowed(o.FiltersOn(s.at))), Filtered: true, Mask: fetched(o.Protection, s.at), Rows: o.Rows, Mute: mute(o, s.at),
-		}, nil
+		rules := o.FiltersOn(s.at)
+		out := &httpwire.Obliged{Body: filtered(b, s.filter.narrowed(rules)), Filtered: true, Mask: fetched(o.Protection, s.at), Rows: o.Rows, Mute: mute(o, s.at)}
+		if len(rules) > 0 { // what a page goes on with, which may be somebody else's, is the engine's secret
+			out.Rewrite = func(v jsonstream.Value) (jsonstream.Value, error) { return ownOnly(v, rules), nil }
+		}
+		return out, nil
+	}
+	return nil
+}
+
+// unnamed refuses to say whether there is a record under an id that is hidden.
+func unnamed(p *access.Protection, at access.Resource) error {
+	if t := p.Field(at, fieldID, false); t.Mask != access.MaskNone && t.Predicates != "allow" && t.Predicates != "equality" {
+		return &access.Refusal{
+			Code: access.CodeObligation, Rule: t.Rule, Message: "the ids of " + at.String() + " are hidden, so no records may be asked for by them", Hint: "search, or use a filter",
+		}
 	}
 	return nil
 }

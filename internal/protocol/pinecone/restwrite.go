@@ -81,8 +81,8 @@ func readUpdate(c *call) error {
 	if present(set) && set.Kind() != jsonstream.Object {
 		return unclear("its setMetadata is not an object")
 	}
-	if (id == "") == (s.filter == nil) {
-		return unclear("it names neither a record nor a filter, or both")
+	if (id == "") == (s.filter == nil) || dry && s.filter == nil { // only a change by a filter can be tried out
+		return unclear("it names neither a record nor a filter, or both, or tries out a change of a record that is named")
 	}
 	s.all = s.filter != nil && len(s.filter.all) == 0
 	vectors := present(c.Body.Get("values")) || present(c.Body.Get("sparseValues"))

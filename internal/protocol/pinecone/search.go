@@ -103,6 +103,11 @@ func (s *search) oblige(o *access.Obligations, find lookup) (*allowed, error) {
 		if err := s.oblivious(p, q.at); err != nil {
 			return nil, err
 		}
+		if q.id != "" {
+			if err := unnamed(p, q.at); err != nil {
+				return nil, err
+			}
+		}
 		rules := o.FiltersOn(q.at)
 		out.filters = append(out.filters, q.filter.narrowed(rules))
 		if q.id != "" {
@@ -122,7 +127,7 @@ func (s *search) oblige(o *access.Obligations, find lookup) (*allowed, error) {
 // oblivious refuses what would let the content of a hidden field decide which records come back, and in which order.
 func (s *search) oblivious(p *access.Protection, at access.Resource) error {
 	for _, f := range s.ranked {
-		if t := p.Field(at, f, false); t.Mask != access.MaskNone && t.Predicates != "allow" {
+		if t := shape(p, at, f); t.Mask != access.MaskNone && t.Predicates != "allow" {
 			return &access.Refusal{
 				Code: access.CodeObligation, Rule: t.Rule, Message: "field " + f + " of " + at.String() + " is hidden, so nothing may be ordered by it",
 				Hint: "leave it out of rank_fields",

@@ -60,6 +60,9 @@ func shown(p *access.Protection, at []access.Resource, filled bool) *jsonstream.
 	key := func(name string) *jsonstream.Node {
 		n, ok := keys[name]
 		if !ok {
+			if len(keys) >= mostKeys {
+				clear(keys)
+			}
 			n = &jsonstream.Node{Treatment: field(p, at, name, false)}
 			keys[name] = n
 		}
@@ -73,6 +76,9 @@ func shown(p *access.Protection, at []access.Resource, filled bool) *jsonstream.
 		"metadata": metadata, "fields": metadata,
 	}}
 }
+
+// mostKeys is how many keys of metadata are kept in mind: every record may have others.
+const mostKeys = 1000
 
 // field is how a field is treated where a record may be of any of several namespaces.
 func field(p *access.Protection, at []access.Resource, name string, vector bool) access.Treatment {

@@ -9,11 +9,11 @@ import (
 	"github.com/vecgate/vecgate/internal/access"
 )
 
-// again plans a run once more that has waited for people: names may stand for other things than when it was asked for.
-// What was approved is what it would have done then; when it would do anything else now, it is refused.
+// again plans a run once more that people have released: names may stand for other things than when they were asked, and
+// than in the catalog as it was last read. When it would do anything else than what was released, it is refused.
 func (x *exchange) again() error {
 	changed := &access.Refusal{
-		Code: access.CodeNotReleased, Message: "the tables that the request names changed while it was held, so it would do something else than what was approved",
+		Code: access.CodeNotReleased, Message: "the tables that the request names changed since it was asked for, so it would do something else than what was approved",
 		Hint: "send the request again to ask anew",
 	}
 	s := x.s

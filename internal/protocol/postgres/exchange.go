@@ -32,7 +32,7 @@ type exchange struct {
 	ticket    string
 	under     string // the settings as they will be where planning has come to
 	redact    bool
-	waited    bool // people were asked, and it was planned before that
+	obliged   bool // once at least; the second time people have released what the plan said
 
 	cancel    context.CancelCauseFunc
 	watch     *watcher
@@ -109,7 +109,6 @@ func (x *exchange) Waiting(n access.Notice, tape gate.Tape) error {
 	if err := x.s.write(told); err != nil {
 		return err
 	}
-	x.waited = true
 	x.startWatching()
 	return nil
 }

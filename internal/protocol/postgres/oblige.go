@@ -12,12 +12,12 @@ import (
 // Oblige implements gate.Exchange.
 func (x *exchange) Oblige(o *access.Obligations) error {
 	x.stopWatching()
-	if x.waited {
-		x.waited = false
+	if x.obliged {
 		if err := x.again(); err != nil {
 			return err
 		}
 	}
+	x.obliged = true
 	if x.fault != nil {
 		return &access.Refusal{Code: access.CodeUnclear, Message: x.fault.message, Hint: x.fault.hint}
 	}

@@ -48,6 +48,8 @@ func Run(t *testing.T, s *Suite) {
 		"a document that readers read differently is refused":             ambiguousDocument,
 		"lines of JSON are read strictly, each for itself":                lines,
 		"a document that is too large is refused":                         oversize,
+		"a document of unannounced length is read as any other":           unannounced,
+		"a document that breaks off is refused":                           brokenOff,
 		"an obligation that cannot be fulfilled refuses":                  unfulfillable,
 		"a filter narrows what is sent on, or refuses":                    filtered,
 		"a hidden value reaches neither the client nor the record":        hidden,

@@ -110,6 +110,9 @@ func Start(t testing.TB, s *Suite, options ...option) *World {
 	return w
 }
 
+// Address is where the gateway listens.
+func (w *World) Address() string { return w.address }
+
 // Upstream replaces what the stand-in answers.
 func (w *World) Upstream(h http.Handler) {
 	w.mu.Lock()

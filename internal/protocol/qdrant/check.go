@@ -77,9 +77,9 @@ func (c *call) passing(ctx context.Context, collection string, ids []string, rul
 }
 
 func (c *call) foreign(ctx context.Context, collection string, ids []string, rules []access.FilterRule) (int64, error) {
-	document := object([]string{"filter"}, []jsonstream.Value{object([]string{"must", "must_not"}, []jsonstream.Value{
+	document := object([]string{"filter", "exact"}, []jsonstream.Value{object([]string{"must", "must_not"}, []jsonstream.Value{
 		jsonstream.List(hasID(ids)), jsonstream.List(object([]string{"must"}, []jsonstream.Value{allOf(rules)})),
-	})})
+	}), yes})
 	status, v, err := c.Post(ctx, "/collections/"+collection+"/points/count", document)
 	n, ok := v.Get("result").Get("count").Int()
 	if err == nil && (status != http.StatusOK || !ok) {

@@ -23,11 +23,14 @@ const Namespace = "default"
 
 // REST is Qdrant's HTTP interface. It implements httpwire.Dialect.
 type REST struct {
-	names *names
+	names *Names
 }
 
 // NewREST makes a dialect for one target. Now tells how old a name is.
-func NewREST(now func() time.Time) *REST { return &REST{names: &names{now: now}} }
+func NewREST(now func() time.Time) *REST { return &REST{names: NewNames(now)} }
+
+// Share makes the door go by names that others know too. It is called before the first request.
+func (d *REST) Share(n *Names) { d.names = n }
 
 // Health implements httpwire.Dialect.
 func (d *REST) Health() string { return "/readyz" }

@@ -23,7 +23,7 @@ import (
 
 // The same alias is known at both doors.
 func ask(context.Context, string) (int, jsonstream.Value, error) {
-	return http.StatusOK, literal(`{"result":{"aliases":[{"alias_name":"prod","collection_name":"customers"}]}}`), nil
+	return http.StatusOK, literal(`{"result":{"aliases":[{"alias_name":"prod","collection_name":"customers"}],"collections":[{"name":"customers"}]}}`), nil
 }
 
 func askRPC(_ context.Context, _ string, _, response proto.Message) error {

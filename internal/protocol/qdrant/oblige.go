@@ -25,10 +25,10 @@ func oblige(o *access.Obligations, parts []*part) (checks []check, err error) {
 		if c := p.byID(o); c != nil {
 			checks = append(checks, c)
 		}
-		if o.TopK > 0 && p.action == access.Search && p.limit+p.offset > o.TopK {
+		if o.TopK > 0 && p.action == access.Search && p.rows()+p.offset > o.TopK {
 			return nil, &access.Refusal{
 				Code: access.CodeLimit, Message: fmt.Sprintf("a search of %s may ask for the %d nearest at most", p.at, o.TopK),
-				Hint: fmt.Sprintf("ask for a limit of %d or less, offset included", o.TopK),
+				Hint: fmt.Sprintf("ask for a limit of %d or less, offset and sizes of groups included", o.TopK),
 			}
 		}
 		if p.show != nil || p.limit > 0 {
@@ -50,6 +50,16 @@ func oblige(o *access.Obligations, parts []*part) (checks []check, err error) {
 		}
 	}
 	return checks, nil
+}
+
+// stays says whether obligations leave what is sent as it is: there is nothing in it that they could change.
+func stays(o *access.Obligations, parts []*part) bool {
+	if len(o.Filters) > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(parts, func(p *part) bool {
+		return p.edit.vectors != nil || len(p.edit.thresholds) > 0 || slices.ContainsFunc(p.lookups, func(l *lookup) bool { return l.edit != nil })
+	})
 }
 
 func shown(p *access.Protection, at access.Resource) func(string) bool {
@@ -200,6 +210,9 @@ func (p *part) narrow(o *access.Obligations) error {
 		if err != nil {
 			return err
 		}
+	}
+	if p.edit.exactly != nil {
+		p.edit.exactly()
 	}
 	switch {
 	case len(p.edit.narrow) > 0:

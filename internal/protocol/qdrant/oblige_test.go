@@ -1,11 +1,15 @@
 package qdrant
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
+
+	pb "github.com/qdrant/go-client/qdrant"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/protocol/protocoltest"
@@ -42,6 +46,9 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{"POST", "/points/query", `{"query":3,"lookup_from":{"collection":"other"}}`, vectors(access.Treatment{Predicates: "deny"}), "cannot-be-obliged"},
 		{"POST", "/points/query", `{"query":3,"lookup_from":{"collection":"other"}}`, vectors(access.Treatment{}), "cannot-be-obliged"},
 		{"POST", "/points/query", `{"query":3,"lookup_from":{"collection":"other"}}`, vectors(access.Treatment{Distance: "allow"}), `{"query":3,"lookup_from":{"collection":"other"},"limit":10}`},
+		{"POST", "/points/query", `{"prefetch":[{"query":[1]}],"query":{"fusion":"dbsf"}}`, hidden, "cannot-be-obliged"}, // how scores are spread magnifies what is between them
+		{"POST", "/points/query", `{"prefetch":[{"query":[1]}],"query":{"fusion":"dbsf"}}`, vectors(access.Treatment{Distance: "allow"}), `{"prefetch":[{"query":[1],"limit":10}],"query":{"fusion":"dbsf"},"limit":10}`},
+		{"POST", "/points/query", `{"prefetch":[{"query":[1]}],"query":{"rrf":{"k":2}}}`, hidden, `{"prefetch":[{"query":[1],"limit":10}],"query":{"rrf":{"k":2}},"limit":10}`},
 		// Hidden fields are no oracles.
 		{"POST", "/points/scroll", `{"filter":{"must":[{"key":"city","match":{"value":"Oslo"}}]}}`, hidden, `{"filter":{"must":[{"key":"city","match":{"value":"Oslo"}}]},"limit":10}`},
 		{"POST", "/points/scroll", `{"filter":{"should":[{"key":"city","match":{"value":"Oslo"}}]}}`, hidden, "cannot-be-obliged"},
@@ -66,6 +73,8 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		// Limits.
 		{"POST", "/points/query", `{"query":[1],"limit":5,"offset":6}`, access.Obligations{TopK: 10}, "limit"},
 		{"POST", "/points/query", `{"query":[1]}`, access.Obligations{TopK: 10}, `{"query":[1],"limit":10}`},
+		{"POST", "/points/query/groups", `{"query":[1],"group_by":"n","limit":2,"group_size":1000}`, access.Obligations{TopK: 10}, "limit"},
+		{"POST", "/points/query/groups", `{"query":[1],"group_by":"n","limit":2,"group_size":5}`, access.Obligations{TopK: 10}, `{"query":[1],"group_by":"n","limit":2,"group_size":5}`},
 		{"POST", "/points/query/batch", `{"searches":[{"query":[1],"limit":3},{"query":[1],"limit":3}]}`, access.Obligations{Rows: 5}, "limit"},
 		{"POST", "/points/query/groups", `{"query":[1],"group_by":"n","limit":3,"group_size":3}`, access.Obligations{Rows: 8}, "limit"},
 		{"POST", "/points/query/groups", `{"query":[1],"group_by":"n","limit":4294967296,"group_size":4294967296}`, access.Obligations{Rows: 8}, "limit"},
@@ -75,8 +84,8 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		// Filters reach every way to points.
 		{"POST", "/points/scroll", `{}`, filters, `{"limit":10,"filter":{"must":[` + tenant + `]}}`},
 		{"POST", "/points/scroll", `{"filter":{"should":[{"has_id":[1]}]}}`, filters, `{"filter":{"must":[` + tenant + `,{"should":[{"has_id":[1]}]}]},"limit":10}`},
-		{"POST", "/points/count", `{"filter":{}}`, filters, `{"filter":{"must":[` + tenant + `]}}`},
-		{"POST", "/facet", `{"key":"n"}`, filters, `{"key":"n","limit":10,"filter":{"must":[` + tenant + `]}}`},
+		{"POST", "/points/count", `{"filter":{},"exact":false}`, filters, `{"filter":{"must":[` + tenant + `]},"exact":true}`}, // a guess is made from the points of others, too
+		{"POST", "/facet", `{"key":"n"}`, filters, `{"key":"n","limit":10,"exact":true,"filter":{"must":[` + tenant + `]}}`},
 		{"POST", "/points/search/matrix/offsets", `{}`, filters, `{"sample":10,"limit":3,"filter":{"must":[` + tenant + `]}}`},
 		{"POST", "/points/query", `{"prefetch":[{"query":[1],"prefetch":{"query":[2]}}],"query":[3]}`, filters, `{"prefetch":[{"query":[1],"prefetch":{"query":[2],"limit":10,"filter":{"must":[` + tenant + `]}},"limit":10,"filter":{"must":[` + tenant + `]}}],"query":[3],"limit":10,"filter":{"must":[` + tenant + `]}}`},
 		{"POST", "/points/query/batch", `{"searches":[{"query":[1]}]}`, filters, `{"searches":[{"query":[1],"limit":10,"filter":{"must":[` + tenant + `]}}]}`},
@@ -216,6 +225,86 @@ func TestPointsAreNotReachedByTheirIdsAlone(t *testing.T) {
 		}
 		if x.body != `{"points":[]}` && (!strings.Contains(asked, tenant) || !strings.Contains(asked, "has_id")) {
 			t.Errorf("%s %s: asks %s", x.method, x.path, asked)
+		}
+	}
+}
+
+// TestAListShowsWhatTheCallerMayDescribe asks for collections and aliases at both doors.
+func TestAListShowsWhatTheCallerMayDescribe(t *testing.T) {
+	only := func(op *access.Operation, _ access.Context) access.Decision {
+		if a := op.First(); (a.Action == access.SchemaRead || a.Action == access.SchemaList) && strings.Contains(a.Resource.Collection, "secret") {
+			return access.Decision{Effect: access.Deny, Reason: access.Reason{Code: access.CodeDenied}}
+		}
+		return access.Decision{Effect: access.Allow}
+	}
+	w := protocoltest.Start(t, suite())
+	w.Upstream(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		if r.URL.Path == "/aliases" {
+			_, _ = io.WriteString(rw, `{"result":{"aliases":[{"alias_name":"a","collection_name":"public"},{"alias_name":"b","collection_name":"secret"}]},"status":"ok","time":0}`)
+			return
+		}
+		_, _ = io.WriteString(rw, `{"result":{"collections":[{"name":"public"},{"name":"secret"},{"name":"odd name"}]},"status":"ok","time":0}`)
+	}))
+	w.Rule(only)
+	for path, want := range map[string]string{
+		"/collections": `{"result":{"collections":[{"name":"public"}]},"status":"ok","time":0}`,
+		"/aliases":     `{"result":{"aliases":[{"alias_name":"a","collection_name":"public"}]},"status":"ok","time":0}`,
+	} {
+		if a := w.Do(t.Context(), protocoltest.Request{Method: "GET", Path: path}); a.Body != want {
+			t.Errorf("%s: %v", path, a)
+		}
+	}
+
+	s := rpcSuite()
+	s.Upstream = func(_ context.Context, method string, _ proto.Message) (proto.Message, error) {
+		if method == pb.Collections_ListAliases_FullMethodName {
+			return &pb.ListAliasesResponse{Aliases: []*pb.AliasDescription{{AliasName: "a", CollectionName: "public"}, {AliasName: "b", CollectionName: "secret"}}}, nil
+		}
+		return &pb.ListCollectionsResponse{Collections: []*pb.CollectionDescription{{Name: "public"}, {Name: "secret"}, {Name: "odd name"}}}, nil
+	}
+	g := protocoltest.StartGRPC(t, s)
+	g.Rule(only)
+	for _, x := range []struct {
+		method       string
+		ask, answers proto.Message
+	}{
+		{pb.Collections_List_FullMethodName, &pb.ListCollectionsRequest{}, &pb.ListCollectionsResponse{Collections: []*pb.CollectionDescription{{Name: "public"}}}},
+		{pb.Collections_ListAliases_FullMethodName, &pb.ListAliasesRequest{}, &pb.ListAliasesResponse{Aliases: []*pb.AliasDescription{{AliasName: "a", CollectionName: "public"}}}},
+	} {
+		if a := g.Do(t.Context(), protocoltest.GRPCRequest{Method: x.method, Message: x.ask}); !proto.Equal(a.Message, x.answers) {
+			t.Errorf("%s: %v, %v", x.method, a.Message, a.Status)
+		}
+	}
+}
+
+// TestWhatIsNotObligedIsNotMadeAnew: an upsert of many vectors is not copied where nothing in it could be changed.
+func TestWhatIsNotObligedIsNotMadeAnew(t *testing.T) {
+	upsert := &pb.UpsertPoints{CollectionName: "customers", Points: []*pb.PointStruct{{Id: num(1), Vectors: pb.NewVectors(1, 2)}}}
+	for _, x := range []struct {
+		o    access.Obligations
+		anew bool
+	}{{access.Obligations{Protection: protection, Rows: 5, TopK: 5}, false}, {access.Obligations{Filters: []access.FilterRule{{Pattern: "docs/*/customers", Field: "n", Values: []string{"a"}}}}, true}} {
+		c, err := readRPC(t, pb.Points_Upsert_FullMethodName, upsert)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := c.Oblige(&x.o)
+		if x.anew { // it lacks the field, and is refused
+			if err == nil {
+				t.Error("what must carry a value is sent without one")
+			}
+			continue
+		}
+		if err != nil || made.Message != nil || !made.Mute || made.Mask == nil {
+			t.Errorf("an upsert is made anew: %v, %v", made, err)
+		}
+		rest, err := readREST(t, "PUT", at+"/points", `{"points":[{"id":1,"vector":[1,2]}]}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if made, err := rest.Oblige(&x.o); err != nil || made.Body.Raw() != nil || !made.Mute {
+			t.Errorf("an upsert is made anew: %v, %v", made, err)
 		}
 	}
 }

@@ -28,7 +28,7 @@ type part struct {
 	egress bool
 
 	searched []string // the vectors that are compared with, by name; "" is the one without a name
-	rescored bool     // a formula of the client's makes scores of scores
+	rescored bool     // scores are made of scores, by a formula of the client's or by how they are spread
 	probes   []string // points of this collection whose vectors are read to search with
 	lookups  []*lookup
 
@@ -84,6 +84,8 @@ type edits struct {
 	renames []func(collection string)
 	// thresholds round score thresholds.
 	thresholds []func()
+	// exactly has points counted one by one, not guessed from how often values stand in the whole collection.
+	exactly func()
 	// written calls check for every payload that would be written at the field: with the field's text, or not ok when it
 	// is anything else or would be gone.
 	written func(field string, check func(text string, ok bool) error) error

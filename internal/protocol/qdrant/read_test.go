@@ -120,7 +120,9 @@ func TestRequestsAreReadAsWhatTheyDo(t *testing.T) {
 		w := protocoltest.Start(t, suite())
 		got := "free"
 		w.Rule(func(op *access.Operation, _ access.Context) access.Decision {
-			got = said(op.Accesses)
+			if got == "free" { // what is left out of lists is asked after it
+				got = said(op.Accesses)
+			}
 			return access.Decision{Effect: access.Allow}
 		})
 		a := w.Do(t.Context(), protocoltest.Request{Method: x.method, Path: x.path, Body: x.body})
@@ -188,7 +190,7 @@ func TestWhatIsReadTwoWaysIsUnclear(t *testing.T) {
 			t.Errorf("%s %s %s: %v", x.method, x.path, x.body, a)
 		}
 		for _, r := range w.All() {
-			if r.Method != http.MethodGet || r.URI != "/aliases" {
+			if r.Method != http.MethodGet || r.URI != "/aliases" && r.URI != "/collections" {
 				t.Errorf("%s %s reached the target", r.Method, r.URI)
 			}
 		}

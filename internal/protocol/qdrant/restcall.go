@@ -48,7 +48,7 @@ func (c *call) find(name string) (access.Resource, string, error) {
 	if !nameForm.MatchString(name) {
 		return access.Resource{}, "", unclear("the name of a collection has characters that a name cannot have here")
 	}
-	to, err := c.dialect.names.collection(c.ctx, name, c.aliases)
+	to, err := c.dialect.names.collection(c.ctx, name, c.names)
 	if err != nil {
 		return access.Resource{}, "", err
 	}
@@ -56,27 +56,38 @@ func (c *call) find(name string) (access.Resource, string, error) {
 	return p.at, p.alias, nil
 }
 
-// aliases asks the target.
-func (c *call) aliases(ctx context.Context) (map[string]string, error) {
-	status, v, err := c.Ask(ctx, "/aliases")
-	switch {
-	case err != nil:
-		return nil, err
-	case status != http.StatusOK || v.Get("result").Get("aliases").Kind() != jsonstream.Array:
-		return nil, untold()
+// names asks the target.
+func (c *call) names(ctx context.Context) (*directoryOf, error) {
+	d := &directoryOf{aliases: map[string]string{}, collections: map[string]bool{}}
+	list := func(path, member string) (jsonstream.Value, error) {
+		status, v, err := c.Ask(ctx, path)
+		v = v.Get("result").Get(member)
+		if err == nil && (status != http.StatusOK || v.Kind() != jsonstream.Array) {
+			err = untold()
+		}
+		return v, err
 	}
-	known := map[string]string{}
-	for item := range v.Get("result").Get("aliases").Items() {
+	aliases, err := list("/aliases", "aliases")
+	if err != nil {
+		return nil, err
+	}
+	for item := range aliases.Items() {
 		alias, ok := item.Get("alias_name").Text()
 		to, named := item.Get("collection_name").Text()
 		if !ok || !named {
 			return nil, untold()
 		}
-		if nameForm.MatchString(to) {
-			known[alias] = to
-		}
+		d.aliases[alias] = to
 	}
-	return known, nil
+	collections, err := list("/collections", "collections")
+	for item := range collections.Items() {
+		name, ok := item.Get("name").Text()
+		if !ok {
+			return nil, untold()
+		}
+		d.collections[name] = true
+	}
+	return d, err
 }
 
 // begin checks what stands in the path, and finds out which collection is meant.
@@ -151,17 +162,20 @@ func (c *call) points(read reading, answer shape) error {
 		if o.Protection.Empty() && o.Rows == 0 && o.TopK == 0 && len(o.Filters) == 0 {
 			return &httpwire.Obliged{Filtered: true}, nil
 		}
-		t := grow(body)
-		parts, err := c.parts(t, read)
-		if err != nil {
-			return nil, err
+		// What stays as it is need not be read and written again: the whole of an upsert, for one.
+		parts, t, same, err := parts, (*tree)(nil), stays(o, parts), error(nil)
+		if !same {
+			t = grow(body)
+			if parts, err = c.parts(t, read); err != nil {
+				return nil, err
+			}
 		}
 		checks, err := oblige(o, parts)
 		if err != nil {
 			return nil, err
 		}
 		obliged := &httpwire.Obliged{Filtered: true, Rows: o.Rows, Mute: !o.Protection.Empty() || len(o.Filters) > 0}
-		if c.Route.Body {
+		if c.Route.Body && !same {
 			obliged.Body = t.render()
 		}
 		if len(checks) > 0 {
@@ -171,7 +185,7 @@ func (c *call) points(read reading, answer shape) error {
 						return err
 					}
 				}
-				if c.Route.Body {
+				if c.Route.Body && !same {
 					obliged.Body = t.render()
 				}
 				return nil

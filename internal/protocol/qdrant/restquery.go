@@ -153,9 +153,12 @@ func (s *show) vector(t *tree, member string) (func(func(string) bool), error) {
 	default:
 		return nil, unclear("its with_vector is not of a known form")
 	}
+	if !s.vectors {
+		return nil, nil
+	}
 	return func(keep func(string) bool) {
 		if names == nil {
-			if s.vectors && !keep("") {
+			if !keep("") {
 				t.set(member, no)
 			}
 			return
@@ -417,6 +420,8 @@ func (p *part) variant(q *tree, using string, from *lookup) (known, scroll bool,
 	case q.get("sample") != nil && q.only("sample"):
 		return true, true, nil
 	case q.get("fusion") != nil && q.only("fusion"), q.get("rrf") != nil && q.only("rrf"):
+		kind, _ := q.get("fusion").orNone().Text()
+		p.rescored = p.rescored || q.get("rrf") == nil && kind != "rrf"
 		return true, false, nil
 	case q.get("formula") != nil && q.only("formula", "defaults"):
 		p.rescored = true

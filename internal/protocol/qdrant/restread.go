@@ -153,6 +153,7 @@ func (p *part) count(t *tree) error {
 		return err
 	}
 	p.limit = 1
+	p.edit.exactly = func() { t.set("exact", yes) }
 	return p.filters(t)
 }
 
@@ -165,6 +166,7 @@ func (p *part) facet(t *tree) error {
 		return err
 	}
 	p.uses = append(p.uses, use{key, asFacet})
+	p.edit.exactly = func() { t.set("exact", yes) }
 	if err := p.limits(t, usualLimit, false); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package qdrant
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -28,9 +29,34 @@ func ofTarget(c *call) error {
 	return nil
 }
 
-func ofNamespace(c *call) error {
-	c.does(c.action(), access.Resource{Target: c.Target, Namespace: Namespace}, access.Attributes{})
-	return nil
+// ofList reads a list of collections or of aliases: those are shown that are, or stand for, a collection that the subject may
+// describe.
+func ofList(member, named string) func(*call) error {
+	return func(c *call) error {
+		c.does(c.action(), access.Resource{Target: c.Target, Namespace: Namespace}, access.Attributes{})
+		c.out.Oblige = func(*access.Obligations) (*httpwire.Obliged, error) {
+			return &httpwire.Obliged{Rewrite: func(v jsonstream.Value) (jsonstream.Value, error) {
+				result := v.Get("result")
+				if result.Get(member).Kind() != jsonstream.Array {
+					return v, errors.New("there is no list of " + member)
+				}
+				var shown []jsonstream.Value
+				for item := range result.Get(member).Items() {
+					if name, ok := item.Get(named).Text(); ok && describes(c.May, c.Target, name) {
+						shown = append(shown, item)
+					}
+				}
+				return v.With("result", result.With(member, jsonstream.List(shown...))), nil
+			}}, nil
+		}
+		return nil
+	}
+}
+
+// describes says whether policy would let the subject describe a collection.
+func describes(may func(access.Access) bool, target, name string) bool {
+	at := resource(target, name)
+	return nameForm.MatchString(name) && (may(access.Access{Action: access.SchemaRead, Resource: at}) || may(access.Access{Action: access.SchemaList, Resource: at}))
 }
 
 // ofCollection reads an operation on a collection that says nothing of its points.

@@ -41,13 +41,14 @@ func reads(r httpwire.Route) httpwire.Route { return asking(r, "consistency", "t
 func writes(r httpwire.Route) httpwire.Route { return asking(r, "wait", "ordering", "timeout") }
 
 const (
-	noData     = "touches no data, needs no rule"
-	unlisted   = "is served but not published"
-	older      = "of older clients; is served but not published any more"
-	byPoint    = "fetch, besides, of points whose ids are searched with, and of collections that are looked up"
-	orScroll   = "scroll without a query, or with one that only orders or samples; " + byPoint
-	multipart  = "takes a file, which the gateway does not carry: refused as unclear"
-	bySelector = "by ids, by a filter that narrows, or else all"
+	noData       = "touches no data, needs no rule"
+	unlisted     = "is served but not published"
+	older        = "of older clients; is served but not published any more"
+	byPoint      = "fetch, besides, of points whose ids are searched with, and of collections that are looked up"
+	orScroll     = "scroll without a query, or with one that only orders or samples; " + byPoint
+	multipart    = "takes a file, which the gateway does not carry: refused as unclear"
+	whoDescribes = "shows the collections that the caller may describe, with schema.read or schema.list on them"
+	bySelector   = "by ids, by a filter that narrows, or else all"
 )
 
 // table is every operation that Qdrant 1.19 serves; what is published is told from what is only served by About. The pages
@@ -87,7 +88,7 @@ var table = []entry{
 	{asking(saying(on(http.MethodPost, shard+"/cleanup", "cleanup_shard", access.ClusterAdmin), unlisted), "wait", "timeout"), ofShared("cleaned up")},
 	{saying(on(http.MethodPost, coll+"/truncate_unapplied_wal", "truncate_unapplied_wal", access.ClusterAdmin), unlisted), ofShared("truncated")},
 
-	{on(http.MethodGet, "/collections", "get_collections", access.SchemaList), ofNamespace},
+	{saying(on(http.MethodGet, "/collections", "get_collections", access.SchemaList), whoDescribes), ofList("collections", "name")},
 	{on(http.MethodGet, coll, "get_collection", access.SchemaRead), ofCollection},
 	{on(http.MethodGet, coll+"/exists", "collection_exists", access.SchemaRead), ofCollection},
 	{asking(on(http.MethodGet, coll+"/optimizations", "get_optimizations", access.SchemaRead), "with", "completed_limit"), ofShared("described")},
@@ -101,7 +102,7 @@ var table = []entry{
 	{writes(saying(document(http.MethodPut, coll+"/vectors/{vector}", "create_vector_name", access.IndexCreate), "adds vectors of a name")), ofCollection},
 	{writes(saying(on(http.MethodDelete, coll+"/vectors/{vector}", "delete_vector_name", access.IndexDrop), "loses all vectors of a name")), ofShared("altered")},
 
-	{on(http.MethodGet, "/aliases", "get_collections_aliases", access.AliasRead), ofNamespace},
+	{saying(on(http.MethodGet, "/aliases", "get_collections_aliases", access.AliasRead), whoDescribes), ofList("aliases", "collection_name")},
 	{on(http.MethodGet, coll+"/aliases", "get_collection_aliases", access.AliasRead), ofCollection},
 	{
 		asking(saying(document(http.MethodPost, "/collections/aliases", "update_aliases", access.AliasWrite), "of every alias and collection that it names, and of what an alias stood for"), "timeout"),

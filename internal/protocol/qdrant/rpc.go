@@ -17,11 +17,14 @@ import (
 
 // GRPC is Qdrant's gRPC interface. It implements grpcwire.Dialect.
 type GRPC struct {
-	names *names
+	names *Names
 }
 
 // NewGRPC makes a dialect for one target. Now tells how old a name is.
-func NewGRPC(now func() time.Time) *GRPC { return &GRPC{names: &names{now: now}} }
+func NewGRPC(now func() time.Time) *GRPC { return &GRPC{names: NewNames(now)} }
+
+// Share makes the door go by names that others know too. It is called before the first request.
+func (d *GRPC) Share(n *Names) { d.names = n }
 
 // Methods implements grpcwire.Dialect.
 func (d *GRPC) Methods() []grpcwire.Method { return Methods() }
@@ -90,7 +93,7 @@ func (c *rpc) find(name string) (access.Resource, string, error) {
 	if !nameForm.MatchString(name) {
 		return access.Resource{}, "", unclear("the name of a collection has characters that a name cannot have here")
 	}
-	to, err := c.dialect.names.collection(c.ctx, name, c.aliases)
+	to, err := c.dialect.names.collection(c.ctx, name, c.directory)
 	if err != nil {
 		return access.Resource{}, "", err
 	}
@@ -98,19 +101,23 @@ func (c *rpc) find(name string) (access.Resource, string, error) {
 	return p.at, p.alias, nil
 }
 
-// aliases asks the target.
-func (c *rpc) aliases(ctx context.Context) (map[string]string, error) {
-	answer := &pb.ListAliasesResponse{}
-	if err := c.Ask(ctx, pb.Collections_ListAliases_FullMethodName, &pb.ListAliasesRequest{}, answer); err != nil {
+// directory asks the target.
+func (c *rpc) directory(ctx context.Context) (*directoryOf, error) {
+	aliases, collections := &pb.ListAliasesResponse{}, &pb.ListCollectionsResponse{}
+	if err := c.Ask(ctx, pb.Collections_ListAliases_FullMethodName, &pb.ListAliasesRequest{}, aliases); err != nil {
 		return nil, err
 	}
-	known := map[string]string{}
-	for _, a := range answer.GetAliases() {
-		if nameForm.MatchString(a.GetCollectionName()) {
-			known[a.GetAliasName()] = a.GetCollectionName()
-		}
+	if err := c.Ask(ctx, pb.Collections_List_FullMethodName, &pb.ListCollectionsRequest{}, collections); err != nil {
+		return nil, err
 	}
-	return known, nil
+	d := &directoryOf{aliases: map[string]string{}, collections: map[string]bool{}}
+	for _, a := range aliases.GetAliases() {
+		d.aliases[a.GetAliasName()] = a.GetCollectionName()
+	}
+	for _, m := range collections.GetCollections() {
+		d.collections[m.GetName()] = true
+	}
+	return d, nil
 }
 
 func (c *rpc) does(a access.Action, r access.Resource, at access.Attributes) {
@@ -147,10 +154,13 @@ func (c *rpc) points(read readingRPC) error {
 		if o.Protection.Empty() && o.Rows == 0 && o.TopK == 0 && len(o.Filters) == 0 {
 			return &grpcwire.Obliged{Filtered: true}, nil
 		}
-		m := proto.Clone(c.Message)
-		parts, err := c.parts(m, read)
-		if err != nil {
-			return nil, err
+		// What stays as it is need not be copied, nor put into bytes again: the whole of an upsert, for one.
+		parts, m, err := parts, proto.Message(nil), error(nil)
+		if !stays(o, parts) {
+			m = proto.Clone(c.Message)
+			if parts, err = c.parts(m, read); err != nil {
+				return nil, err
+			}
 		}
 		checks, err := oblige(o, parts)
 		if err != nil {

@@ -71,9 +71,11 @@ func (s *show) rpcVectors(at **pb.WithVectorsSelector) (func(func(string) bool),
 	none := &pb.WithVectorsSelector{SelectorOptions: &pb.WithVectorsSelector_Enable{}}
 	switch o := (*at).GetSelectorOptions().(type) {
 	case *pb.WithVectorsSelector_Enable:
-		s.vectors = o.Enable
+		if s.vectors = o.Enable; !s.vectors {
+			return nil, nil
+		}
 		return func(keep func(string) bool) {
-			if o.Enable && !keep("") {
+			if !keep("") {
 				*at = none
 			}
 		}, nil
@@ -242,7 +244,10 @@ func (p *part) rpcVariant(m *pb.Query, using string, from *lookup) (scroll bool,
 		return true, p.rpcOrders(q.OrderBy)
 	case *pb.Query_Sample:
 		return true, nil
-	case *pb.Query_Fusion, *pb.Query_Rrf:
+	case *pb.Query_Fusion:
+		p.rescored = p.rescored || q.Fusion != pb.Fusion_RRF
+		return false, nil
+	case *pb.Query_Rrf:
 		return false, nil
 	case *pb.Query_Formula:
 		p.rescored = true

@@ -190,6 +190,7 @@ func (p *part) rpcGet(m *pb.GetPoints) (err error) {
 
 func (p *part) rpcCount(m *pb.CountPoints) error {
 	p.limit = 1
+	p.edit.exactly = func() { m.Exact = pb.PtrOf(true) }
 	return p.rpcFilters(&m.Filter)
 }
 
@@ -199,6 +200,7 @@ func (p *part) rpcFacet(m *pb.FacetCounts) (err error) {
 		return err
 	}
 	p.uses = append(p.uses, use{key, asFacet})
+	p.edit.exactly = func() { m.Exact = pb.PtrOf(true) }
 	if p.limit, err = rpcLimit(&m.Limit, usualLimit); err != nil {
 		return err
 	}

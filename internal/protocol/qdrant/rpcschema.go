@@ -1,9 +1,14 @@
 package qdrant
 
 import (
+	"fmt"
+	"slices"
+
 	pb "github.com/qdrant/go-client/qdrant"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/mask"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
 )
 
@@ -22,8 +27,22 @@ func rpcTarget(c *rpc) error {
 	return nil
 }
 
-func rpcNamespace(c *rpc) error {
+// rpcList reads a list of collections or of aliases, as ofList does for the other door.
+func rpcList(c *rpc) error {
 	c.does(c.action(), access.Resource{Target: c.Target, Namespace: Namespace}, access.Attributes{})
+	c.out.Oblige = func(*access.Obligations) (*grpcwire.Obliged, error) {
+		return &grpcwire.Obliged{Mask: func(_ *mask.Hider, m proto.Message) (int64, error) {
+			switch m := m.(type) {
+			case *pb.ListCollectionsResponse:
+				m.Collections = slices.DeleteFunc(m.Collections, func(d *pb.CollectionDescription) bool { return !describes(c.May, c.Target, d.GetName()) })
+			case *pb.ListAliasesResponse:
+				m.Aliases = slices.DeleteFunc(m.Aliases, func(d *pb.AliasDescription) bool { return !describes(c.May, c.Target, d.GetCollectionName()) })
+			default:
+				return 0, fmt.Errorf("an answer of type %T is no list", m)
+			}
+			return 0, nil
+		}}, nil
+	}
 	return nil
 }
 

@@ -39,6 +39,8 @@ func engine(w http.ResponseWriter, r *http.Request) {
 	switch path := r.URL.Path; {
 	case path == "/aliases":
 		out = `{"result":{"aliases":[{"alias_name":"prod","collection_name":"customers"}]},"status":"ok","time":0.0}`
+	case path == "/collections":
+		out = `{"result":{"collections":[{"name":"customers"}]},"status":"ok","time":0.0}`
 	case strings.HasSuffix(path, "/points/count"):
 		out = `{"result":{"count":0},"status":"ok","time":0.0}`
 	case path == "/":
@@ -113,6 +115,8 @@ func rpcSuite() *protocoltest.GRPCSuite {
 				return canaries(1), nil
 			case pb.Collections_ListAliases_FullMethodName:
 				return &pb.ListAliasesResponse{Aliases: []*pb.AliasDescription{{AliasName: "prod", CollectionName: "customers"}}}, nil
+			case pb.Collections_List_FullMethodName:
+				return &pb.ListCollectionsResponse{Collections: []*pb.CollectionDescription{{Name: "customers"}}}, nil
 			}
 			return &pb.PointsOperationResponse{Result: &pb.UpdateResult{Status: pb.UpdateStatus_Completed}}, nil
 		},

@@ -159,4 +159,5 @@ func literal(text string) jsonstream.Value {
 var (
 	empty = literal("{}")
 	no    = literal("false")
+	yes   = literal("true")
 )

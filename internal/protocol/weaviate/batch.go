@@ -94,7 +94,8 @@ func readBatchDelete(c *call) error {
 	}
 	tenant := c.Query["tenant"]
 	place := c.of(found, tenant)
-	w, err := c.where(match.Get("where"), found, tenant)
+	filter := stripped(match.Get("where"))
+	w, err := c.where(filter, found, tenant)
 	if err != nil {
 		return err
 	}
@@ -105,6 +106,9 @@ func readBatchDelete(c *call) error {
 	action, at := w.deletes(dry)
 	c.does(action, place, at)
 	match = match.With("class", jsonstream.String(found.name))
+	if w.present {
+		match = match.With("where", filter)
+	}
 	body := c.Body.With("match", match)
 	c.out.Body = body
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
@@ -120,7 +124,7 @@ func readBatchDelete(c *call) error {
 		}
 		obliged := &httpwire.Obliged{Filtered: c.filtered(o, place), Mute: !o.Protection.Empty()}
 		if len(rules) > 0 {
-			obliged.Body = body.With("match", match.With("where", confined(rules, match.Get("where"))))
+			obliged.Body = body.With("match", match.With("where", confined(rules, filter)))
 		}
 		shown := &objects{p: o.Protection, all: []stored{{place, found}}}
 		each := shown.object()

@@ -106,12 +106,21 @@ func vectorsOf(p *access.Protection, at access.Resource, c *class) access.Treatm
 	found := vectorTreatment(p, at, "")
 	for _, name := range c.vectors {
 		t := vectorTreatment(p, at, name)
-		if found.Mask == access.MaskNone || t.Mask != access.MaskNone && (t.Distance == "deny" || t.Predicates == "deny") {
+		if found.Mask == access.MaskNone {
 			found = t
+		}
+		if t.Mask != access.MaskNone && strictness[t.Distance] > strictness[found.Distance] {
+			found.Distance = t.Distance
+		}
+		if t.Mask != access.MaskNone && strictness[t.Predicates] > strictness[found.Predicates] {
+			found.Predicates = t.Predicates
 		}
 	}
 	return found
 }
+
+// strictness orders what a rule says of distances, and of the searches of a vector.
+var strictness = map[string]int{"allow": 0, "round": 1, "knn": 1, "": 1, "equality": 2, "deny": 3}
 
 // distances is what happens to the distance from a vector.
 func distances(vectors access.Treatment) access.Treatment {

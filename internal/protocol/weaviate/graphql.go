@@ -592,7 +592,11 @@ func (r *reading) nearness(p *part, arguments map[string]jsonstream.Value, at *a
 		if name != "bm25" && name != "nearVector" && name != "nearObject" && v.Get("vector").Kind() == jsonstream.None {
 			at.Egress = p.class.egress // the server asks for the vector of what was sent
 		}
-		threshold = threshold || v.Get("certainty").Kind() != jsonstream.None || v.Get("distance").Kind() != jsonstream.None
+		for _, bound := range []string{"certainty", "distance", "maxVectorDistance"} {
+			if v.Get(bound).Kind() != jsonstream.None {
+				p.bounded, threshold = true, threshold || bound != "maxVectorDistance"
+			}
+		}
 		if name == "nearObject" || v.Get("moveTo").Get("objects").Kind() != jsonstream.None || v.Get("moveAwayFrom").Get("objects").Kind() != jsonstream.None {
 			p.nearObject = true
 			if err := r.compared(p, v); err != nil {

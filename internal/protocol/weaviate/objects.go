@@ -111,16 +111,20 @@ func readObject(c *call) error {
 	} else {
 		at.Limit, at.Rows, at.Fields = 1, 1, []string{fieldID, "*"}
 	}
-	place := c.of(found, tenant)
-	c.does(c.action(), place, at)
+	on := c.of(found, tenant)
+	c.does(c.action(), on, at)
+	named := &conditions{all: []condition{{place{on, fieldID}, true}}}
 	c.out.Oblige = func(o *access.Obligations) (*httpwire.Obliged, error) {
-		rules, err := narrow(o, place, found)
+		if err := named.oblige(o.Protection); err != nil && c.action() == access.Fetch {
+			return nil, err
+		}
+		rules, err := narrow(o, on, found)
 		if err != nil {
 			return nil, err
 		}
 		obliged := &httpwire.Obliged{Filtered: true, Check: c.reaching(rules, found, tenant, false, id), Mute: !o.Protection.Empty()}
 		if c.Route.Method == http.MethodGet {
-			obliged.Mask = (&objects{p: o.Protection, all: []stored{{place, found}}}).object()
+			obliged.Mask = (&objects{p: o.Protection, all: []stored{{on, found}}}).object()
 		}
 		return obliged, nil
 	}
@@ -176,15 +180,18 @@ func (c *call) write(v jsonstream.Value) (*written, error) {
 			return nil, err
 		}
 	}
-	seen := map[string]bool{}
-	for name := range properties.Members() {
+	seen, own := map[string]bool{}, empty
+	for name, value := range properties.Members() {
 		if !propertyForm.MatchString(name) || seen[lower(name)] {
 			return nil, unclear("an object has a property whose name is none, or two that Weaviate takes for one")
 		}
-		seen[lower(name)] = true
+		seen[lower(name)], own = true, own.With(lower(name), value)
 		if _, known := w.class.properties[lower(name)]; !known && w.grows == "" {
 			w.grows = access.SchemaAlter
 		}
+	}
+	if len(seen) > 0 {
+		w.value = w.value.With("properties", own) // by the names that Weaviate gives them, which are those that are judged
 	}
 	w.vectors = v.Get("vector").Len() > 0 || v.Get("vectors").Len() > 0
 	w.at = c.of(w.class, w.tenant)

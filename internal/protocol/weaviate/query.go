@@ -23,6 +23,7 @@ type query struct {
 	words      []string // in these properties; nil means in all
 	near       bool     // vectors are compared
 	nearObject bool     // with that of an object
+	bounded    bool     // it says how near they must be
 	computed   []string // properties that a service elsewhere ranks again
 	aggregated []string // properties of which something is computed
 	generates  bool     // a language model is told of what is found
@@ -58,6 +59,13 @@ func (q *query) oblige(o *access.Obligations) error {
 	if q.near && vectors.Mask != access.MaskNone && (vectors.Predicates == "deny" || vectors.Predicates == "equality") {
 		return &access.Refusal{
 			Code: access.CodeObligation, Rule: vectors.Rule, Message: "the vectors of " + q.at.String() + " are hidden, so they may not be searched",
+		}
+	}
+	if q.bounded && vectors.Mask != access.MaskNone && vectors.Distance != "allow" {
+		return &access.Refusal{
+			Code: access.CodeObligation, Rule: vectors.Rule,
+			Message: "the distances of the vectors of " + q.at.String() + " are hidden, so none may decide what is found",
+			Hint:    "leave out distance and certainty; give a limit",
 		}
 	}
 	if q.generates && protects(p, q.at, q.class) {

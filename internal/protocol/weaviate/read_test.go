@@ -79,6 +79,7 @@ func TestRequestsAreReadAsWhatTheyDo(t *testing.T) {
 			"upsert Article points=2; upsert Secret points=1; upsert tenant:a/Notes points=1; upsert tenant:b/Notes points=1",
 		},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1}}}`, "delete_by_filter Article points=-1"},
+		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"And","path":null,"operands":[{"operator":"ContainsAny","operands":null,"path":["id"],"valueTextArray":["` + first + `"]}]}}}`, "delete Article points=1"},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"ContainsAny","path":["id"],"valueTextArray":["` + first + `"]}}}`, "delete Article points=1"},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article"}}`, "delete_all Article points=-1"},
 		{"DELETE", "/v1/batch/objects", `{"dryRun":true,"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1}}}`, "list_ids Article rows=-1"},
@@ -156,6 +157,9 @@ func TestWhatIsReadTwoWaysIsUnclear(t *testing.T) {
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Published"}}`},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","Class":"Secret"}}`},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1,"operands":[]}}}`},
+		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1,"valueText":null,"Operands":null,"operands":[{}]}}}`},
+		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"And","path":["n"],"operands":null}}}`},
+		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","path":null,"valueInt":1,"Path":["n"]}}}`},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{"operator":"Same","path":["n"],"valueInt":1}}}`},
 		{"DELETE", "/v1/batch/objects", `{"match":{"class":"Article","where":{}}}`},
 		{"DELETE", "/v1/schema/Published", ``},
@@ -219,6 +223,11 @@ func TestWhatIsReadTwoWaysIsUnclear(t *testing.T) {
 
 func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 	deny := &access.Protection{Vectors: []access.VectorRule{{Pattern: "**", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "v", Predicates: "deny"}}}}
+	ids := &access.Protection{Fields: []access.FieldRule{{Pattern: "**.id", Treatment: access.Treatment{Mask: access.MaskHash, Rule: "ids"}}}}
+	several := &access.Protection{Fields: []access.FieldRule{
+		{Pattern: "**.vector", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "v", Predicates: "knn", Distance: "allow"}},
+		{Pattern: "**.face", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "v", Predicates: "knn", Distance: "round"}},
+	}}
 	under := access.Obligations{Protection: protection}
 	filter := access.Obligations{Filters: []access.FilterRule{{Pattern: "docs/*/*", Field: "owner", Values: []string{"acme"}, Rule: "own"}}}
 	two := access.Obligations{Filters: []access.FilterRule{{Pattern: "docs/*/*", Field: "owner", Values: []string{"acme", `a"b`}, Rule: "own"}}}
@@ -247,12 +256,21 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{"POST", "graphql", `{Aggregate{Article{city{topOccurrences(limit:2){value}}}}}`, under, `{Aggregate{Article{city{topOccurrences(limit:2){value}}}}}`},
 		{"POST", "graphql", `{Aggregate{Article(groupBy:["email"]){meta{count}}}}`, under, "cannot-be-obliged"},
 		{"POST", "graphql", `{Get{Article(nearVector:{vector:[1]}){title}}}`, access.Obligations{Protection: deny}, "cannot-be-obliged"},
+		{"POST", "graphql", `{Get{Article(limit:1 nearVector:{vector:[1] distance:0.12345}){title}}}`, under, "cannot-be-obliged"}, // which ones are found would tell the distance
+		{"POST", "graphql", `{Get{Article(limit:1 nearText:{concepts:["x"] certainty:0.9}){title}}}`, under, "cannot-be-obliged"},
+		{"POST", "graphql", `{Get{Article(limit:1 hybrid:{query:"x" properties:["title"] vector:[1] maxVectorDistance:0.1}){title}}}`, under, "cannot-be-obliged"},
+		{"POST", "graphql", `{Get{Article(limit:1 hybrid:{query:"x" properties:["title"] searches:[{nearText:{concepts:["x"] distance:0.1}}]}){title}}}`, under, "cannot-be-obliged"},
+		{"POST", "graphql", `{Aggregate{Article(nearVector:{vector:[1] certainty:0.9}){meta{count}}}}`, under, "cannot-be-obliged"},
+		{"POST", "graphql", `{Get{Author(limit:1 nearVector:{vector:[1] distance:0.1 targetVectors:["face"]}){name}}}`, access.Obligations{Protection: several}, "cannot-be-obliged"},
+		{"POST", "graphql", `{Get{Article(limit:1 nearVector:{vector:[1] distance:0.1}){title}}}`, access.Obligations{Protection: several}, `{Get{Article(nearVector:{vector:[1],distance:0.1},limit:1){title}}}`},
 		{"POST", "graphql", `{Get{Article(nearVector:{vector:[1]} limit:11){title}}}`, access.Obligations{TopK: 10}, "limit"},
 		{"POST", "graphql", `{Get{Article(nearVector:{vector:[1] distance:1}){title}}}`, access.Obligations{TopK: 10}, "limit"},
 		{"POST", "graphql", `{Get{Article(nearVector:{vector:[1] distance:1}){title}}}`, access.Obligations{Rows: 10}, `{Get{Article(nearVector:{vector:[1],distance:1},limit:11){title}}}`},
 		{"POST", "graphql", `{Get{Article{title}}}`, access.Obligations{Rows: 10}, "limit"},
 		{"POST", "graphql", `{Get{A:Article(limit:6){title} B:Article(limit:6){title}}}`, access.Obligations{Rows: 10}, "limit"},
 		{"GET", "objects?class=Article&limit=11", ``, access.Obligations{Rows: 10}, "limit"},
+		{"GET", "objects/Article/" + first, ``, access.Obligations{Protection: ids}, "cannot-be-obliged"}, // whether there is one would tell
+		{"HEAD", "objects/Article/" + first, ``, access.Obligations{Protection: ids}, "cannot-be-obliged"},
 		{"DELETE", "batch/objects", `{"match":{"class":"Article","where":{"operator":"Like","path":["email"],"valueText":"a*"}}}`, under, "cannot-be-obliged"},
 
 		{"POST", "graphql", `{Get{Article(limit:1){title}}}`, filter, `{Get{Article(limit:1,` + ours + `){title}}}`},
@@ -273,7 +291,9 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{"GET", "objects/Article/" + first, ``, filter, "cannot-be-obliged"}, // it is not ours
 		{"DELETE", "objects/Article/" + first, ``, filter, "cannot-be-obliged"},
 		{"PATCH", "objects/Article/" + first, `{"properties":{"title":"x"}}`, filter, "cannot-be-obliged"},
+		{"PATCH", "objects/Article/" + first, `{"properties":{"Owner":"globex"}}`, filter, "cannot-be-obliged"}, // it is the same property
 		{"PUT", "objects/Article/" + first, `{"class":"Article","properties":{"owner":"globex"}}`, filter, "cannot-be-obliged"},
+		{"PUT", "objects/Article/" + first, `{"class":"Article","properties":{"Owner":"acme","N":1}}`, filter, `{"class":"Article","properties":{"owner":"acme","n":1},"id":"` + first + `"}`},
 		{"PUT", "objects/Article/" + second, `{"class":"Article","properties":{"owner":"acme"}}`, filter, "cannot-be-obliged"},                                                     // it is somebody else's
 		{"PUT", "objects/Article/" + first, `{"class":"Article","properties":{"owner":"acme"}}`, filter, `{"class":"Article","properties":{"owner":"acme"},"id":"` + first + `"}`}, // there is none
 		{"POST", "objects", `{"class":"Article","properties":{"title":"x"}}`, filter, "cannot-be-obliged"},
@@ -283,6 +303,15 @@ func TestObligationsRewriteTheRequestOrRefuseIt(t *testing.T) {
 		{
 			"DELETE", "batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1}}}`, filter,
 			`{"match":{"class":"Article","where":{"operator":"And","operands":[{"operator":"Equal","path":["owner"],"valueText":"acme"},{"operator":"Equal","path":["n"],"valueInt":1}]}}}`,
+		},
+		{
+			"DELETE", "batch/objects", `{"match":{"class":"Article","where":{"operator":"Or","path":null,"operands":[{"operator":"Equal","operands":null,"path":["n"],"valueInt":1}]}}}`, filter,
+			`{"match":{"class":"Article","where":{"operator":"And","operands":[{"operator":"Equal","path":["owner"],"valueText":"acme"},{"operator":"Or","operands":[{"operator":"Equal","path":["n"],"valueInt":1}]}]}}}`,
+		},
+		{
+			"DELETE", "batch/objects", `{"match":{"class":"Article","where":{"operator":"Equal","operands":null,"path":["n"],"valueInt":1}}}`,
+			access.Obligations{},
+			`{"match":{"class":"Article","where":{"operator":"Equal","path":["n"],"valueInt":1}}}`,
 		},
 		{"DELETE", "schema/Article", ``, filter, "cannot-be-obliged"},
 		{"POST", "backups/filesystem", `{"id":"x"}`, filter, "cannot-be-obliged"},
@@ -498,6 +527,7 @@ func FuzzRead(f *testing.F) {
 	for _, body := range []string{
 		`{}`, `[]`, `{"class":"Article","properties":{"title":"t"},"vector":[1]}`, `{"objects":[{"class":"Notes","tenant":"a"}]}`,
 		`{"match":{"class":"Article","where":{"operator":"Or","operands":[{"operator":"Equal","path":["n"],"valueInt":1}]}}}`,
+		`{"match":{"class":"Article","where":{"operator":"Not","path":null,"operands":[{"operator":"Equal","operands":null,"path":["n"],"valueInt":1}]}}}`,
 		graphql(`{a:Get{b:Published(limit:3 where:{operator:Equal path:["id"] valueText:"x"}){p:plan _additional{v:vector}}}}`),
 		graphql(`{Get{Article(hybrid:{query:"x" alpha:0.5 properties:["title^2"]} tenant:"t" groupBy:{path:["n"] groups:1 objectsPerGroup:2}){title author{...on Author{name}} meta{email} _additional{group{hits{title _additional{distance}}}}}}}`),
 		graphql(`{Aggregate{Article(groupBy:["owner"] objectLimit:3 nearVector:{vector:[1,2.5e3]}){meta{count} city{topOccurrences(limit:2){value}}}}}`),

@@ -2,6 +2,7 @@ package weaviate
 
 import (
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/mask"
@@ -156,6 +157,9 @@ type searches struct {
 // compares reads what objects are compared with; no more than one thing.
 func (r *reading) compares(q *query, at *access.Attributes, s searches) error {
 	n := 0
+	for _, m := range append([]proto.Message{s.hybrid, s.hybrid.GetNearText(), s.hybrid.GetNearVector(), s.vector, s.object, s.text}, s.media...) {
+		q.bounded = q.bounded || bounds(m.ProtoReflect())
+	}
 	if s.hybrid != nil {
 		n++
 		q.near, q.keyword = true, true
@@ -195,6 +199,16 @@ func (r *reading) compares(q *query, at *access.Attributes, s searches) error {
 		return unclear("it compares with more than one thing at once")
 	}
 	return nil
+}
+
+// bounds says whether a message says how near objects must be.
+func bounds(m protoreflect.Message) bool {
+	for _, name := range []protoreflect.Name{"certainty", "distance", "vector_distance"} {
+		if f := m.Descriptor().Fields().ByName(name); f != nil && m.Has(f) {
+			return true
+		}
+	}
+	return false
 }
 
 // searched are the properties that are searched for words.

@@ -77,6 +77,29 @@ func (r *reading) clause(w *conditions, v jsonstream.Value, c *class, tenant str
 	return nil
 }
 
+// stripped is a filter of REST without its members that are null: to Weaviate they are not there, and its client for Go writes a path
+// and operands into every clause, whichever it has. A clause with more members than there are is refused as it stands.
+func stripped(v jsonstream.Value) jsonstream.Value {
+	if v.Kind() != jsonstream.Object || v.Len() > len(strings.Fields(values))+3 {
+		return v
+	}
+	out := empty
+	for name, member := range v.Members() {
+		if member.Kind() == jsonstream.Null {
+			continue
+		}
+		if name == "operands" && member.Kind() == jsonstream.Array {
+			var operands []jsonstream.Value
+			for item := range member.Items() {
+				operands = append(operands, stripped(item))
+			}
+			member = jsonstream.List(operands...)
+		}
+		out = out.With(name, member)
+	}
+	return out
+}
+
 // texts reads a list of texts; one text is a list of one, as GraphQL has it.
 func texts(v jsonstream.Value) ([]string, bool) {
 	if one, ok := v.Text(); ok {

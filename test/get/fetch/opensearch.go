@@ -2,19 +2,12 @@ package fetch
 
 import (
 	"context"
-	"embed"
 	"encoding/xml"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 )
-
-// What OpenSearch and its clients are made of: every jar, package and module with version and hash, and a program that
-// starts a node with plugins of the class path (the engine's own start needs its distribution, which no registry has).
-//
-//go:embed clients/opensearch
-var opensearch embed.FS
 
 // openSearchCopy is the Maven plugin that is asked to copy the jars.
 const openSearchCopy = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
@@ -37,13 +30,14 @@ func (o *OpenSearch) Command(home string, port, transport int) []string {
 	}, openSearchPlugins...)
 }
 
-// OpenSearch brings an OpenSearch server with its k-NN plugin. It needs a Java 17 or newer with its compiler.
+// OpenSearch brings an OpenSearch server with its k-NN plugin: the jars, and a program that starts a node with plugins of
+// the class path (the engine's own start needs its distribution, which no registry has). It needs a Java 17 or newer with its compiler.
 func (f *Fetcher) OpenSearch(ctx context.Context) (*OpenSearch, error) {
-	lock, err := opensearch.ReadFile("clients/opensearch/jars.txt")
+	lock, err := clients.ReadFile("clients/opensearch/jars.txt")
 	if err != nil {
 		return nil, err
 	}
-	source, err := opensearch.ReadFile("clients/opensearch/Serve.java")
+	source, err := clients.ReadFile("clients/opensearch/Serve.java")
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +52,7 @@ func (f *Fetcher) OpenSearch(ctx context.Context) (*OpenSearch, error) {
 			return err
 		}
 		for _, name := range []string{"Serve.java", "log4j2.properties"} {
-			text, err := opensearch.ReadFile("clients/opensearch/" + name)
+			text, err := clients.ReadFile("clients/opensearch/" + name)
 			if err != nil {
 				return err
 			}
@@ -149,63 +143,12 @@ func (f *Fetcher) jars(ctx context.Context, dir, to, lock string) error {
 
 // OpenSearchPython brings an interpreter with opensearch-py, elasticsearch and LangChain's store for OpenSearch.
 func (f *Fetcher) OpenSearchPython(ctx context.Context) (interpreter string, err error) {
-	lock, err := opensearch.ReadFile("clients/opensearch/requirements.txt")
-	if err != nil {
-		return "", err
-	}
-	// An environment belongs to the interpreter that it was made with.
-	base, err := f.run(ctx, "", "python3", "-c", "import sys; print(sys.executable, sys.version)")
-	if err != nil {
-		return "", err
-	}
-	dir, err := f.Once("opensearch-python-"+fingerprint(lock, []byte(base)), func(dir string) error {
-		f.Log.Info("downloading the Python clients of OpenSearch and Elasticsearch", "to", f.Cache)
-		if _, err := f.run(ctx, dir, "python3", "-m", "venv", "--without-pip", dir); err != nil {
-			return err
-		}
-		requirements := filepath.Join(dir, "requirements.txt")
-		if err := os.WriteFile(requirements, lock, 0o644); err != nil {
-			return err
-		}
-		python := filepath.Join(dir, "bin", "python")
-		_, err := f.run(ctx, dir, "python3", "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:", "--requirement", requirements)
-		if err != nil {
-			return err
-		}
-		_, err = f.run(ctx, dir, python, "-c", "import opensearchpy, elasticsearch, langchain_community.vectorstores")
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("get the Python clients of OpenSearch: %w", err)
-	}
-	return filepath.Join(dir, "bin", "python"), nil
+	return f.venv(ctx, "the Python clients of OpenSearch and Elasticsearch", "opensearch-python", "opensearch/requirements.txt",
+		"opensearchpy, elasticsearch, langchain_community.vectorstores")
 }
 
 // OpenSearchNode brings both engines' JavaScript clients, and returns the directory for NODE_PATH.
 func (f *Fetcher) OpenSearchNode(ctx context.Context) (modules string, err error) {
-	files := map[string][]byte{}
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		if files[name], err = opensearch.ReadFile("clients/opensearch/" + name); err != nil {
-			return "", err
-		}
-	}
-	dir, err := f.Once("opensearch-node-"+fingerprint(files["package.json"], files["package-lock.json"]), func(dir string) error {
-		f.Log.Info("downloading the JavaScript clients of OpenSearch and Elasticsearch", "to", f.Cache)
-		for name, content := range files {
-			if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
-				return err
-			}
-		}
-		if _, err := f.run(ctx, dir, "npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--cache", filepath.Join(dir, "npm-cache")); err != nil {
-			return err
-		}
-		if _, err := f.run(ctx, dir, "node", "-e", "require('@opensearch-project/opensearch'); require('@elastic/elasticsearch')"); err != nil {
-			return err
-		}
-		return os.RemoveAll(filepath.Join(dir, "npm-cache"))
-	})
-	if err != nil {
-		return "", fmt.Errorf("get the JavaScript clients of OpenSearch: %w", err)
-	}
-	return filepath.Join(dir, "node_modules"), nil
+	return f.modules(ctx, "the clients of OpenSearch and Elasticsearch for Node", "opensearch-node", "opensearch",
+		[]string{"@opensearch-project/opensearch", "@elastic/elasticsearch"})
 }

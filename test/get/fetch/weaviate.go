@@ -3,9 +3,7 @@ package fetch
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 )
 
@@ -44,62 +42,10 @@ func (f *Fetcher) Weaviate(ctx context.Context) (program string, err error) {
 
 // WeaviatePython brings an interpreter with Weaviate's own Python client, and returns its path.
 func (f *Fetcher) WeaviatePython(ctx context.Context) (interpreter string, err error) {
-	lock, err := locks.ReadFile("clients/weaviate.txt")
-	if err != nil {
-		return "", err
-	}
-	// An environment belongs to the interpreter that it was made with.
-	base, err := f.run(ctx, "", "python3", "-c", "import sys; print(sys.executable, sys.version)")
-	if err != nil {
-		return "", err
-	}
-	dir, err := f.Once("weaviate-python-"+fingerprint(lock, []byte(base)), func(dir string) error {
-		f.Log.Info("downloading Weaviate's Python client", "to", f.Cache)
-		if _, err := f.run(ctx, dir, "python3", "-m", "venv", "--without-pip", dir); err != nil {
-			return err
-		}
-		requirements := filepath.Join(dir, "requirements.txt")
-		if err := os.WriteFile(requirements, lock, 0o644); err != nil {
-			return err
-		}
-		python := filepath.Join(dir, "bin", "python")
-		_, err := f.run(ctx, dir, "python3", "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:", "--requirement", requirements)
-		if err != nil {
-			return err
-		}
-		_, err = f.run(ctx, dir, python, "-c", "import weaviate")
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("get Weaviate's Python client: %w", err)
-	}
-	return filepath.Join(dir, "bin", "python"), nil
+	return f.venv(ctx, "Weaviate's Python client", "weaviate-python", "weaviate/requirements.txt", "weaviate")
 }
 
 // WeaviateNode brings Weaviate's own JavaScript client and returns the directory for NODE_PATH.
 func (f *Fetcher) WeaviateNode(ctx context.Context) (modules string, err error) {
-	pkg, err := locks.ReadFile("clients/weaviate-node/package.json")
-	lock, lerr := locks.ReadFile("clients/weaviate-node/package-lock.json")
-	if err = errors.Join(err, lerr); err != nil {
-		return "", err
-	}
-	dir, err := f.Once("weaviate-node-"+fingerprint(pkg, lock), func(dir string) error {
-		f.Log.Info("downloading Weaviate's JavaScript client", "to", f.Cache)
-		for name, content := range map[string][]byte{"package.json": pkg, "package-lock.json": lock} {
-			if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
-				return err
-			}
-		}
-		if _, err := f.run(ctx, dir, "npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--cache", filepath.Join(dir, "npm-cache")); err != nil {
-			return err
-		}
-		if _, err := f.run(ctx, dir, "node", "-e", "require('weaviate-client')"); err != nil {
-			return err
-		}
-		return os.RemoveAll(filepath.Join(dir, "npm-cache"))
-	})
-	if err != nil {
-		return "", fmt.Errorf("get Weaviate's JavaScript client: %w", err)
-	}
-	return filepath.Join(dir, "node_modules"), nil
+	return f.modules(ctx, "Weaviate's client for Node", "weaviate-node", "weaviate", []string{"weaviate-client"})
 }

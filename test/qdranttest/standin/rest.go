@@ -17,7 +17,7 @@ import (
 type rest struct {
 	points      service
 	collections collections
-	key         string
+	guard       *guard
 }
 
 // handle is one operation: what it is asked, and what its result is.
@@ -28,9 +28,10 @@ func (s rest) mux() http.Handler {
 	for pattern, h := range s.operations() {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			began := time.Now()
-			if s.key != "" && r.Header.Get("Api-Key") != s.key && r.Header.Get("Authorization") != "Bearer "+s.key {
-				w.WriteHeader(http.StatusUnauthorized)
-				_, _ = io.WriteString(w, "Must provide an API key or an Authorization bearer token")
+			ctx, err := s.guard.admit(r.Context(), pattern, r.Header.Get("Api-Key"), r.Header.Get("Authorization"), restNeeds(pattern, r.PathValue("name")))
+			if err != nil {
+				w.WriteHeader(map[codes.Code]int{codes.Unauthenticated: http.StatusUnauthorized, codes.PermissionDenied: http.StatusForbidden}[status.Code(err)])
+				_, _ = io.WriteString(w, status.Convert(err).Message())
 				return
 			}
 			body := object{}
@@ -40,7 +41,7 @@ func (s rest) mux() http.Handler {
 				answer(w, http.StatusBadRequest, object{"status": object{"error": "Format error in JSON body: " + err.Error()}, "time": 0.0})
 				return
 			}
-			result, err := h(r.Context(), r.PathValue("name"), r, body)
+			result, err := h(ctx, r.PathValue("name"), r, body)
 			took := time.Since(began).Seconds()
 			if err == nil {
 				answer(w, http.StatusOK, object{"result": result, "status": "ok", "time": took})

@@ -69,12 +69,14 @@ func (s collections) Delete(_ context.Context, m *pb.DeleteCollection) (*pb.Coll
 	return &pb.CollectionOperationResponse{Result: ok}, nil
 }
 
-func (s collections) List(context.Context, *pb.ListCollectionsRequest) (*pb.ListCollectionsResponse, error) {
+func (s collections) List(ctx context.Context, _ *pb.ListCollectionsRequest) (*pb.ListCollectionsResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &pb.ListCollectionsResponse{}
 	for _, name := range slices.Sorted(maps.Keys(s.known)) {
-		r.Collections = append(r.Collections, &pb.CollectionDescription{Name: name})
+		if lists(ctx, name) {
+			r.Collections = append(r.Collections, &pb.CollectionDescription{Name: name})
+		}
 	}
 	return r, nil
 }
@@ -138,12 +140,14 @@ func (s collections) UpdateAliases(_ context.Context, m *pb.ChangeAliases) (*pb.
 	return &pb.CollectionOperationResponse{Result: true}, nil
 }
 
-func (s collections) ListAliases(context.Context, *pb.ListAliasesRequest) (*pb.ListAliasesResponse, error) {
+func (s collections) ListAliases(ctx context.Context, _ *pb.ListAliasesRequest) (*pb.ListAliasesResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &pb.ListAliasesResponse{}
 	for _, name := range slices.Sorted(maps.Keys(s.aliases)) {
-		r.Aliases = append(r.Aliases, &pb.AliasDescription{AliasName: name, CollectionName: s.aliases[name]})
+		if lists(ctx, s.aliases[name]) {
+			r.Aliases = append(r.Aliases, &pb.AliasDescription{AliasName: name, CollectionName: s.aliases[name]})
+		}
 	}
 	return r, nil
 }

@@ -10,9 +10,7 @@ import (
 
 	pb "github.com/qdrant/go-client/qdrant"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 
 	"github.com/vecgate/vecgate/test/ports"
 )
@@ -21,14 +19,20 @@ import (
 type Server struct {
 	REST, GRPC string       // host:port
 	Handler    http.Handler // of REST
+	guard      *guard
 	http       *http.Server
 	grpc       *grpc.Server
 	ended      chan struct{}
 }
 
 // Start opens both doors. key is what clients must show; none when empty.
-func Start(key string) (*Server, error) {
-	s := &Server{ended: make(chan struct{}, 2)}
+func Start(key string) (*Server, error) { return start(&guard{key: key}) }
+
+// StartRBAC is Start with jwt_rbac: clients may show a token that is signed with the key instead.
+func StartRBAC(key string) (*Server, error) { return start(&guard{key: key, rbac: true}) }
+
+func start(g *guard) (*Server, error) {
+	s := &Server{guard: g, ended: make(chan struct{}, 2)}
 	st := &store{known: map[string]*collection{}, aliases: map[string]string{}}
 	doors := []*string{&s.REST, &s.GRPC}
 	var listeners []net.Listener
@@ -44,13 +48,13 @@ func Start(key string) (*Server, error) {
 		}
 		listeners = append(listeners, l)
 	}
-	s.Handler = rest{service{store: st}, collections{store: st}, key}.mux()
+	s.Handler = rest{service{store: st}, collections{store: st}, g}.mux()
 	s.http = &http.Server{Handler: s.Handler, ReadHeaderTimeout: 10 * time.Second}
-	s.grpc = grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, m any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	s.grpc = grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, m any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		md, _ := metadata.FromIncomingContext(ctx)
-		given := append(md.Get("api-key"), md.Get("authorization")...)
-		if key != "" && (len(given) == 0 || given[0] != key && given[0] != "Bearer "+key) {
-			return nil, status.Error(codes.Unauthenticated, "Invalid API key or JWT")
+		ctx, err := g.admit(ctx, info.FullMethod, shown(md.Get("api-key")), shown(md.Get("authorization")), rpcNeeds(info.FullMethod, m))
+		if err != nil {
+			return nil, err
 		}
 		return next(ctx, m)
 	}))
@@ -60,6 +64,13 @@ func Start(key string) (*Server, error) {
 	go func() { defer s.done(); _ = s.http.Serve(listeners[0]) }() // it ends with Close
 	go func() { defer s.done(); _ = s.grpc.Serve(listeners[1]) }()
 	return s, nil
+}
+
+func shown(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
 }
 
 func closed(list []net.Listener) (err error) {

@@ -338,6 +338,9 @@ func (c *collection) query(q *pb.Query, using string, f *pb.Filter, threshold *f
 	case *pb.Query_Nearest:
 		to, id, err := c.input(v.Nearest, using)
 		return c.nearest(to, using, f, threshold), id, err
+	case *pb.Query_NearestWithMmr: // with no diversity at all
+		to, id, err := c.input(v.NearestWithMmr.GetNearest(), using)
+		return c.nearest(to, using, f, threshold), id, err
 	case *pb.Query_Recommend:
 		sum := []float32{}
 		for i, input := range slices.Concat(v.Recommend.GetPositive(), v.Recommend.GetNegative()) {

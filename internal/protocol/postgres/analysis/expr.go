@@ -229,7 +229,7 @@ func (a *analysis) cast(v value, t *pg.TypeName, sc *scope) value {
 		switch dt.name.name {
 		case "float8", "float4", "numeric":
 			if dt.name.schema == "pg_catalog" && len(t.Typmods) == 0 {
-				out.distance, out.distanceOrigin = v.distance, v.distanceOrigin
+				out.distance, out.distanceOrigin, out.moved = v.distance, v.distanceOrigin, v.moved
 			}
 		}
 	}
@@ -311,14 +311,18 @@ func (a *analysis) operator(e *pg.A_Expr, sc *scope) value {
 	out := derived(l, r)
 	if e.Kind == pg.A_Expr_Kind_AEXPR_OP && len(names) == 1 {
 		if d := l; shifted(names[0], e.Lexpr, e.Rexpr, &d, r) {
-			out.distance, out.distanceOrigin = d.distance, d.distanceOrigin
+			out.distance, out.distanceOrigin, out.moved = d.distance, d.distanceOrigin, d.moved
 		}
 	}
 	return out
 }
 
-// shifted reports whether an operator leaves a distance a distance that rounds as before: its sum or difference with a whole
-// number, and its product with -1. Any other number would, asked again and again, give the digits away that rounding hides.
+// mostMoved is the largest number that may be added to a distance, once: 1 - d is how a similarity is written. With a larger
+// one, the distance of a long vector, of which three digits are shown, could be brought near to zero, where it shows others.
+const mostMoved = 2
+
+// shifted reports whether an operator leaves a distance a distance that rounds as before: its sum or difference with a small
+// whole number, and its product with -1. Any other number would, asked again and again, give the digits away that rounding hides.
 func shifted(op string, left, right *pg.Node, l *value, r value) bool {
 	if l.distance == nil {
 		*l, r, left, right = r, *l, right, left
@@ -333,7 +337,12 @@ func shifted(op string, left, right *pg.Node, l *value, r value) bool {
 	if !ok {
 		return false
 	}
-	return op == "+" || op == "-" || op == "*" && n.Ival.GetIval() == -1
+	if op == "*" {
+		return n.Ival.GetIval() == -1
+	}
+	was := l.moved
+	l.moved = true
+	return (op == "+" || op == "-") && !was && n.Ival.GetIval() <= mostMoved && n.Ival.GetIval() >= -mostMoved
 }
 
 // operatorNamed checks that an operator, perhaps qualified, can only be one that computes.

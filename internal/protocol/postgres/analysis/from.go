@@ -81,7 +81,7 @@ func (a *analysis) rangeVar(v *pg.RangeVar, sc *scope) *item {
 		for i, c := range rel.Columns {
 			out := derived(q.columns[i].v)
 			out.copy, out.origin, out.typ = q.columns[i].v.copy, q.columns[i].v.origin, c.TypeOID
-			out.distance, out.distanceOrigin = q.columns[i].v.distance, q.columns[i].v.distanceOrigin
+			out.distance, out.distanceOrigin, out.moved = q.columns[i].v.distance, q.columns[i].v.distanceOrigin, q.columns[i].v.moved
 			if out.copy == nil && len(out.from) == 0 && !out.variable {
 				out.variable = true
 			}

@@ -54,6 +54,15 @@ func TestPlainCopiesAreMaskedByOrdinal(t *testing.T) {
 		{"SELECT -(embedding <#> '[1]'), (embedding <=> '[1]')::float8 FROM items LIMIT 3", "round round"},
 		{"SELECT 0.005 + (embedding <=> '[1]') FROM items LIMIT 3", "ERR"}, // together such sums would give the digits away
 		{"SELECT $1 + (embedding <=> '[1]') FROM items LIMIT 3", "ERR"},
+		{"SELECT (embedding <#> '[1]') - 51234 FROM items LIMIT 3", "ERR"}, // three digits are shown of a large one
+		{"SELECT ((embedding <#> '[1]') - 2) - 2 FROM items LIMIT 3", "ERR"},
+		{"SELECT 1 - -(1 - (embedding <#> '[1]')) FROM items LIMIT 3", "ERR"},
+		{"SELECT d - 2 FROM (SELECT (embedding <#> '[1]') - 2 AS d FROM items) s LIMIT 3", "ERR"},
+		{"WITH s AS (SELECT (embedding <#> '[1]') - 2 AS d FROM items) SELECT d - 1 FROM s LIMIT 3", "ERR"},
+		{"WITH s AS (SELECT (embedding <#> '[1]') - 2 AS d FROM items) SELECT d FROM s LIMIT 3", "round"},
+		{"WITH RECURSIVE s(d) AS (SELECT embedding <#> '[1]' FROM items UNION ALL SELECT d - 2 FROM s) SELECT d FROM s LIMIT 3", "ERR"},
+		{"SELECT x FROM (SELECT (embedding <#> '[1]') - 2 AS x FROM items UNION ALL SELECT embedding <#> '[1]' FROM items) s LIMIT 3", "round"},
+		{"SELECT x - 2 FROM (SELECT embedding <#> '[1]' AS x FROM items UNION ALL SELECT (embedding <#> '[1]') - 2 FROM items) s LIMIT 3", "ERR"},
 		{"SELECT 1000 * (embedding <=> '[1]') FROM items LIMIT 3", "ERR"},
 		{"SELECT round((embedding <=> '[1]')::numeric, 9) FROM items LIMIT 3", "ERR"},
 		{"SELECT cosine_distance(embedding, '[1]') FROM items LIMIT 3", "round"},

@@ -11,6 +11,7 @@ type value struct {
 
 	distance       *Column // it is a distance of a constant to this vector column
 	distanceOrigin *read
+	moved          bool // a whole number has been added to that distance
 
 	fields []field // of a row value whose fields are known
 
@@ -45,7 +46,7 @@ func either(a, b value) value {
 		}
 	}
 	if a.distance != nil && a.distance == b.distance {
-		out.distance = a.distance
+		out.distance, out.moved = a.distance, a.moved || b.moved
 		if a.distanceOrigin == b.distanceOrigin {
 			out.distanceOrigin = a.distanceOrigin
 		}

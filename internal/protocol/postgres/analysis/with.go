@@ -94,7 +94,7 @@ func (a *analysis) recursive(c *cte, sel *pg.SelectStmt) {
 		for i := range first.columns {
 			v := either(c.columns[i].v, second.columns[i].v)
 			v.variable = true
-			if len(v.from) != len(c.columns[i].v.from) || v.copy != c.columns[i].v.copy || v.origin != c.columns[i].v.origin || v.distance != c.columns[i].v.distance {
+			if len(v.from) != len(c.columns[i].v.from) || v.copy != c.columns[i].v.copy || v.origin != c.columns[i].v.origin || v.distance != c.columns[i].v.distance || v.moved != c.columns[i].v.moved {
 				grown = true
 			}
 			c.columns[i].v = v

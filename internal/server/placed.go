@@ -6,15 +6,22 @@ import (
 
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/protocol/pinecone"
+	"github.com/vecgate/vecgate/internal/protocol/qdrant"
 )
 
-// placed tells Pinecone's dialects which index their target is, or which hosts the control plane is to name.
+// placed tells dialects what they must know of their target: Pinecone's which index it is, or which hosts the control plane
+// is to name; the doors of a Qdrant by which names they all go.
 func (s *Server) placed(t *config.Target, dialect any) {
 	switch d := dialect.(type) {
 	case *pinecone.Dialect:
 		d.Index, d.Hosts = t.Index, s.indexHosts()
 	case *pinecone.GRPC:
 		d.Index = t.Index
+	case interface{ Share(*qdrant.Names) }:
+		if s.names[t.Name] == nil {
+			s.names[t.Name] = qdrant.NewNames(s.options.Now)
+		}
+		d.Share(s.names[t.Name])
 	}
 }
 
