@@ -78,8 +78,8 @@ func TestCompressedDocumentsAreRefusedInEveryEncoding(t *testing.T) {
 func TestOtherTransferEncodingsAreRefused(t *testing.T) {
 	w := world(t, `{}`, nil)
 	for _, how := range []string{
-		"Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 7\r\n",
-		"Transfer-Encoding: chunked\r\n", "Content-Length: 7\r\nContent-Length: 8\r\n", "Content-Length: +7\r\n",
+		"Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+		"Content-Length: 7\r\nContent-Length: 8\r\n", "Content-Length: +7\r\n",
 	} {
 		said := raw(t, w, "POST /search HTTP/1.1\r\nHost: docs\r\nConnection: close\r\nAuthorization: Bearer "+protocoltest.Token+"\r\nContent-Type: application/json\r\n"+how+"\r\n7\r\n{\"k\":1}\r\n0\r\n\r\n")
 		if !strings.HasPrefix(said, "HTTP/1.1 4") && !strings.HasPrefix(said, "HTTP/1.1 501") {
@@ -88,6 +88,25 @@ func TestOtherTransferEncodingsAreRefused(t *testing.T) {
 	}
 	if n := len(w.All()); n > 0 {
 		t.Errorf("%d requests reached the target", n)
+	}
+}
+
+// A body in chunks that also announces a length is its chunks (RFC 9112, 6.3): what is sent on is one document with its
+// own length, and what follows it is a request that needs a credential of its own.
+func TestABodyInChunksWithALengthTooIsItsChunks(t *testing.T) {
+	for _, length := range []string{"", "Content-Length: 3\r\n"} {
+		w := world(t, `{}`, nil)
+		second := "POST /search HTTP/1.1\r\nHost: docs\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"k\":2}"
+		said := raw(t, w, "POST /search HTTP/1.1\r\nHost: docs\r\nAuthorization: Bearer "+protocoltest.Token+
+			"\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"+length+"\r\n7\r\n{\"k\":1}\r\n0\r\n\r\n"+second)
+		if !strings.HasPrefix(said, "HTTP/1.1 200") || strings.Count(said, "HTTP/1.1 200") != 1 {
+			t.Errorf("%q: %.600s", length, said)
+		}
+		for i, r := range w.All() {
+			if i > 0 || string(r.Body) != `{"k":1}` || r.Header.Get("Transfer-Encoding") != "" {
+				t.Errorf("%q: the target got %q %v", length, r.Body, r.Header)
+			}
+		}
 	}
 }
 
