@@ -26,6 +26,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -164,7 +165,11 @@ func get(ctx context.Context, args []string) error {
 		fmt.Println(f.Cache)
 		return nil
 	}
-	return fmt.Errorf("what to get is one of postgres, milvus, psql-oauth, chroma, opensearch, weaviate, pinecone, qdrant, stores, goclients, clients, tools, data, cache (not %q)", args)
+	got := "none was named"
+	if len(args) > 0 {
+		got = "not " + strconv.Quote(strings.Join(args, " "))
+	}
+	return fmt.Errorf("what to get is one of postgres, milvus, psql-oauth, chroma, opensearch, weaviate, pinecone, qdrant, stores, goclients, clients, tools, data, cache; %s", got)
 }
 
 // pineconeClients prints what a shell can read with eval.
