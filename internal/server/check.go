@@ -52,8 +52,17 @@ func Check(c *config.Config) (string, error) {
 	if err := errors.Join(faults...); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d listeners, %d targets, %d identity providers, policy %.12s with %d statements%s",
-		len(c.Listeners), len(c.Targets), len(c.Identity.Providers), rules.Digest(), rules.Statements(), operations.String()), nil
+	return fmt.Sprintf("%s, %s, %s, policy %.12s with %s%s",
+		some(len(c.Listeners), "listener"), some(len(c.Targets), "target"), some(len(c.Identity.Providers), "identity provider"),
+		rules.Digest(), some(rules.Statements(), "statement"), operations.String()), nil
+}
+
+// some is "1 listener", "2 listeners".
+func some(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // listedOf tells what each operation of a target is to a policy.
