@@ -14,6 +14,7 @@ import (
 var (
 	yamlBlock  = regexp.MustCompile("(?ms)^```yaml[^\n]*\n(.*?)^```")
 	pythonCode = regexp.MustCompile("(?ms)^```python\n(.*?)^```")
+	described  = regexp.MustCompile(`(?m)^[a-z]+: [A-Z]+ /\S* \(.*\) is .*\n`)
 	secretFile = regexp.MustCompile(`file:([a-z0-9./-]+)`)
 )
 
@@ -66,7 +67,8 @@ func TestTheFragmentsInTheGuidesOfTheEnginesAreSound(t *testing.T) {
 				}
 				cmd := exec.Command(binary, args...)
 				cmd.Dir = dir
-				if out, err := cmd.CombinedOutput(); err != nil || strings.Count(string(out), "\n") != 1 {
+				// A target that the configuration describes is told operation by operation after the first line.
+				if out, err := cmd.CombinedOutput(); err != nil || strings.Count(described.ReplaceAllString(string(out), ""), "\n") != 1 {
 					t.Errorf("vecgate %s: %v\n%s\nof\n%s", strings.Join(args, " "), err, out, b[1])
 				}
 			}
