@@ -44,6 +44,11 @@ func (noAliases) ListAliases(context.Context, *pb.ListAliasesRequest) (*pb.ListA
 	return &pb.ListAliasesResponse{}, nil
 }
 
+// List implements pb.CollectionsServer.
+func (noAliases) List(context.Context, *pb.ListCollectionsRequest) (*pb.ListCollectionsResponse, error) {
+	return &pb.ListCollectionsResponse{Collections: []*pb.CollectionDescription{{Name: "items"}}}, nil
+}
+
 func floats() []float32 {
 	v := make([]float32, dimension)
 	for i := range v {
