@@ -41,7 +41,7 @@ func TestPersonalDataAndVectorsOfTheStandInAreHiddenFromAScientist(t *testing.T)
 		}
 	}
 	for name, seen := range looks {
-		for _, bad := range []string{"person3@", "person2@", "-3.0", "-2.0", "1.5"} {
+		for _, bad := range []string{"person3@", "person2@", "-3.0", "-2.0", "1.5,"} {
 			if strings.Contains(seen, bad) {
 				t.Errorf("%s: Sam sees %q:\n%s", name, bad, seen)
 			}
