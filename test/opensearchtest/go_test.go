@@ -1,6 +1,7 @@
 package opensearchtest
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"os/exec"
@@ -30,9 +31,12 @@ func golang(t *testing.T, client, url, token, what string) []string {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program, url, token, what).CombinedOutput()
+	cmd := exec.CommandContext(ctx, program, url, token, what)
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
 	if err != nil {
-		t.Errorf("%s %s at %s: %v\n%s", client, what, url, err, out)
+		t.Errorf("%s %s at %s: %v\n%s%s", client, what, url, err, out, complaints.String())
 		return []string{""}
 	}
 	return strings.Split(strings.TrimSpace(indexID.ReplaceAllString(string(out), "ID")), "\n")
