@@ -298,7 +298,7 @@ func (w *workshop) squeeze(p []byte) ([]byte, byte) {
 	switch {
 	case len(p) < worthwhile:
 	case numeric(p):
-		if w.squeezed = packDigits(w.squeezed[:0], p); len(w.squeezed) < len(p)-len(p)/16 {
+		if w.squeezed = packDigits(slices.Grow(w.squeezed[:0], len(p)), p); len(w.squeezed) < len(p)-len(p)/16 {
 			return w.squeezed, codecDigits
 		}
 	case shrinks(&w.squeezed, p):

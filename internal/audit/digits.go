@@ -58,7 +58,8 @@ func packDigits(dst, p []byte) []byte {
 			low, bad := halves(binary.LittleEndian.Uint64(p[i:]))
 			if bad != 0 {
 				n := bits.TrailingZeros64(bad) / 16 // pairs before it
-				dst = append(dst, binary.LittleEndian.AppendUint32(nil, joined(low))[:n]...)
+				dst = binary.LittleEndian.AppendUint32(dst, joined(low))
+				dst = dst[:len(dst)-4+n]
 				i += 2 * n
 				break
 			}

@@ -103,7 +103,7 @@ func printReport(w io.Writer, r *audit.Report) error {
 	if !r.Begins.IsZero() {
 		fmt.Fprintf(b, " (%s) to %d (%s)", r.Begins.Format(time.RFC3339), r.Records-1, r.Ends.Format(time.RFC3339))
 	}
-	fmt.Fprintf(b, ", in %d segments\n", r.Segments)
+	fmt.Fprintf(b, ", in %d %s\n", r.Segments, plural(int64(r.Segments), "segment"))
 	fmt.Fprintf(b, "checkpoints  %d, the last one signs %d records\n", r.Checkpoints, r.Signed)
 	fmt.Fprintf(b, "signed by    %s\n", r.Key)
 	fmt.Fprintf(b, "root         %s\n", r.Root)
@@ -133,6 +133,14 @@ func printReport(w io.Writer, r *audit.Report) error {
 		fmt.Fprintf(b, "problem      and %d more\n", r.More)
 	}
 	return b.Flush()
+}
+
+// plural is the word for n of something.
+func plural(n int64, one string) string {
+	if n == 1 {
+		return one
+	}
+	return one + "s"
 }
 
 func firstOf(list []uint64, n int) string {

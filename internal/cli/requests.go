@@ -140,7 +140,7 @@ func since(now, t time.Time) string {
 
 func newRequestsShowCommand(env *Env) *cobra.Command {
 	var where remote
-	var asJSON bool
+	var asJSON, full bool
 	c := &cobra.Command{
 		Use:   "show REQUEST",
 		Short: "Show one access request: who, what exactly will run, who decides",
@@ -161,15 +161,16 @@ func newRequestsShowCommand(env *Env) *cobra.Command {
 			if err := json.Unmarshal(raw, &r); err != nil {
 				return err
 			}
-			return printRequest(env, r)
+			return printRequest(env, r, full)
 		},
 	}
 	where.flags(c)
+	c.Flags().BoolVar(&full, "full", false, "show every number of an embedding")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
-func printRequest(env *Env, r admin.Request) error {
+func printRequest(env *Env, r admin.Request, full bool) error {
 	w := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
 	field := func(name, value string) {
 		if value != "" {
@@ -217,7 +218,14 @@ func printRequest(env *Env, r admin.Request) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(env.Stdout, "\n%s\n", indent(visibleLines(r.Text), "  "))
+	text := r.Text
+	if !full {
+		text = admin.Brief(text)
+	}
+	fmt.Fprintf(env.Stdout, "\n%s\n", indent(visibleLines(text), "  "))
+	if text != r.Text {
+		fmt.Fprintln(env.Stderr, "\nembeddings are shortened; --full shows every number")
+	}
 	switch {
 	case r.May:
 		fmt.Fprintf(env.Stderr, "\ndecide: vecgate requests approve %s --reason '…'\n        vecgate requests deny %s --reason '…'\n", r.ID, r.ID)

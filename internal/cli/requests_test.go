@@ -109,6 +109,22 @@ func TestAnApproverDecidesOnTheCommandLine(t *testing.T) {
 	}
 }
 
+func TestRequestsShowShortensEmbeddingsUnlessAskedNotTo(t *testing.T) {
+	o := newOffice(t)
+	vector := "0.25" + strings.Repeat(",0.5", 300) + ",0.4321"
+	id := o.world.Ask(consoletest.Request(consoletest.Ana, `POST /v1/objects {"vector":[`+vector+`],"class":"Items"}`, access.Insert, "items", 1))
+	out, told, err := o.as("ben", "requests", "show", id)
+	o.want(out+told, err, `,… 302 in all],"class":"Items"}`, "--full shows every number")
+	if strings.Contains(out, "0.4321") {
+		t.Errorf("not shortened:\n%s", out)
+	}
+	out, told, err = o.as("ben", "requests", "show", "--full", id)
+	o.want(out, err, vector)
+	if strings.Contains(told, "shortened") {
+		t.Errorf("says that it is shortened, and is not: %s", told)
+	}
+}
+
 func TestNobodyDecidesOnTheirOwnRequestOnTheCommandLine(t *testing.T) {
 	o := newOffice(t)
 	boss := consoletest.Ana

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -205,6 +206,24 @@ func TestAnApproverReleasesWithAWordOnRecord(t *testing.T) {
 	again := post(c, cookie, "/requests/7F3K-92QX", decision(w, "7F3K-92QX", "deny", "changed my mind"))
 	if again.Code != 409 || w.Get("7F3K-92QX").State != access.StateApproved {
 		t.Errorf("a second word: status %d", again.Code)
+	}
+}
+
+func TestALongEmbeddingIsShortenedAndNoNumberOfItIsLost(t *testing.T) {
+	c, w := stage(t)
+	vector := "0.25" + strings.Repeat(",0.5", 300) + ",0.4321"
+	id := w.Ask(consoletest.Request(consoletest.Ana, `POST /v1/objects {"vector":[`+vector+`],"class":"Items"}`, access.Insert, "items", 1))
+	body := html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(get(c, as(c, consoletest.Ben), "/requests/"+id).Body.String(), ""))
+	if !strings.Contains(body, `{"vector":[0.25`+strings.Repeat(",0.5", 7)+`,… 302 in all],"class":"Items"}`) {
+		t.Errorf("the embedding is not shortened:\n%s", body)
+	}
+	_, whole, _ := strings.Cut(body, "show every number")
+	if !strings.Contains(whole, vector) {
+		t.Errorf("the whole of it is not there:\n%s", whole)
+	}
+	short := get(c, as(c, consoletest.Ben), "/requests/7F3K-92QX").Body.String()
+	if strings.Contains(short, "show every number") {
+		t.Error("something is said to be shortened that is not")
 	}
 }
 

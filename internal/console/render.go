@@ -44,6 +44,7 @@ func funcs(a *assets) template.FuncMap {
 		"text":      plain,
 		"visible":   visible,
 		"statement": statement,
+		"brief":     admin.Brief,
 		"cut":       cut,
 		"utc":       func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },

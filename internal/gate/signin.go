@@ -31,7 +31,7 @@ func (g *Gate) RefuseSignIn(ctx context.Context, in SignIn, refusal *access.Refu
 	}
 	target := claimed(in.Target)
 	if !g.knocks.listed(g, in.Client, refusal.Code) {
-		g.Log.DebugContext(ctx, "sign-in refused", "client", in.Client, "method", in.Method, "target", target, "code", refusal.Code, "error", refusal.Err)
+		g.Log.DebugContext(ctx, "sign-in refused", "client", in.Client, "method", in.Method, "target", target, "code", refusal.Code, "error", whyRefused(refusal))
 		return
 	}
 	r := &audit.Record{
@@ -41,7 +41,16 @@ func (g *Gate) RefuseSignIn(ctx context.Context, in SignIn, refusal *access.Refu
 	if err := g.Journal.Append(r).Wait(ctx); err != nil {
 		g.Log.ErrorContext(ctx, "failed sign-in not recorded", "client", in.Client, "error", err)
 	}
-	g.Log.WarnContext(ctx, "sign-in refused", "client", in.Client, "method", in.Method, "target", target, "code", refusal.Code, "error", refusal.Err)
+	g.Log.WarnContext(ctx, "sign-in refused", "client", in.Client, "method", in.Method, "target", target, "code", refusal.Code, "error", whyRefused(refusal))
+}
+
+// whyRefused is the cause of a refusal for the operator. Only what is said about a credential may stand for a cause that
+// there is not: other words can quote what a stranger sent.
+func whyRefused(r *access.Refusal) any {
+	if r.Err == nil && (r.Code == access.CodeIdentity || r.Code == access.CodeExpired) {
+		return r.Message
+	}
+	return r.Err
 }
 
 // claimed returns a name that is fit for the record: people paste tokens into the wrong field.

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -60,6 +61,24 @@ func TestACredentialInTheWrongFieldIsNotRecorded(t *testing.T) {
 		g.RefuseSignIn(t.Context(), SignIn{Client: "192.0.2.7", Target: token, Claimed: token}, &access.Refusal{Code: access.CodeIdentity})
 		if r := w.records[len(w.records)-1]; strings.Contains(r.Target+r.Name, token) || strings.Contains(log.String(), token) {
 			t.Errorf("%q is recorded", token)
+		}
+	}
+}
+
+func TestTheOperatorsLogSaysWhyASignInWasRefused(t *testing.T) {
+	var log strings.Builder
+	g := &Gate{Journal: &world{}, Log: slog.New(slog.NewTextHandler(&log, nil)), Now: time.Now}
+	g.RefuseSignIn(t.Context(), SignIn{Client: "192.0.2.7"}, &access.Refusal{Code: access.CodeIdentity, Message: "token of corp not accepted: it expired at noon"})
+	g.RefuseSignIn(t.Context(), SignIn{Client: "192.0.2.7"}, &access.Refusal{Code: access.CodeIdentity, Message: "the short of it", Err: errors.New("the long of it")})
+	g.RefuseSignIn(t.Context(), SignIn{Client: "192.0.2.7"}, &access.Refusal{Code: access.CodeNoRule, Message: "there is no target vg_secret"})
+	for _, want := range []string{"it expired at noon", "the long of it", "code=no-rule error=<nil>"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("no %q in\n%s", want, log.String())
+		}
+	}
+	for _, never := range []string{"the short of it", "vg_secret"} {
+		if strings.Contains(log.String(), never) {
+			t.Errorf("%q in\n%s", never, log.String())
 		}
 	}
 }

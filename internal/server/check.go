@@ -3,16 +3,19 @@ package server
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/identity"
 	"github.com/vecgate/vecgate/internal/policy"
+	"github.com/vecgate/vecgate/internal/protocol/httpwire"
 )
 
 // Check reads everything that a configuration refers to, as Run would, without listening or connecting. It returns one
-// line that says what was found.
+// line that says what was found, and one for every operation that the configuration describes: they are on no page.
 func Check(c *config.Config) (string, error) {
 	var faults []error
+	var operations strings.Builder
 	rules, err := policy.Load(string(c.Policy), policy.Options{Targets: names(c)})
 	if err != nil {
 		faults = append(faults, err)
@@ -35,8 +38,11 @@ func Check(c *config.Config) (string, error) {
 			faults = append(faults, fmt.Errorf("targets[%d]: %w", i, err))
 		}
 		if t.Engine == config.EngineGeneric {
-			if _, err := described(t); err != nil {
+			d, err := described(t)
+			if err != nil {
 				faults = append(faults, fmt.Errorf("targets[%d]: %w", i, err))
+			} else {
+				operations.WriteString(listedOf(t.Name, d.Routes()))
 			}
 		}
 		if _, err := t.Credential.Password.Read(); err != nil {
@@ -46,6 +52,28 @@ func Check(c *config.Config) (string, error) {
 	if err := errors.Join(faults...); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d listeners, %d targets, %d identity providers, policy %.12s with %d statements",
-		len(c.Listeners), len(c.Targets), len(c.Identity.Providers), rules.Digest(), rules.Statements()), nil
+	return fmt.Sprintf("%s, %s, %s, policy %.12s with %s%s",
+		some(len(c.Listeners), "listener"), some(len(c.Targets), "target"), some(len(c.Identity.Providers), "identity provider"),
+		rules.Digest(), some(rules.Statements(), "statement"), operations.String()), nil
+}
+
+// some is "1 listener", "2 listeners".
+func some(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// listedOf tells what each operation of a target is to a policy.
+func listedOf(target string, routes []httpwire.Route) string {
+	var b strings.Builder
+	for _, r := range routes {
+		actions := make([]string, len(r.Actions))
+		for i, a := range r.Actions {
+			actions[i] = string(a)
+		}
+		fmt.Fprintf(&b, "\n%s: %s %s (%s) is %s", target, r.Method, r.Path, r.Name, strings.Join(actions, ", or "))
+	}
+	return b.String()
 }

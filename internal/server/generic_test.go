@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -57,10 +58,16 @@ audit: {self: true}
 	if config.Fatal(faults) {
 		t.Fatalf("%v", faults)
 	}
-	if _, err := Check(c); err != nil {
+	said, err := Check(c)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return &c.Targets[0]
+	// Every operation that is described is told with what it is to a policy.
+	target := &c.Targets[0]
+	if n := strings.Count(said, "\n"+target.Name+": "); n < len(target.API.Operations) || !regexp.MustCompile(`\n`+target.Name+`: [A-Z]+ /\S+ \([^)]+\) is [a-z_.]+`).MatchString(said) {
+		t.Errorf("%d operations are described, and check says:\n%s", len(target.API.Operations), said)
+	}
+	return target
 }
 
 // through stands a described target before a server, under obligations.

@@ -31,3 +31,17 @@ func TestMemoryIsGivenBackWhenNothingIsAsked(t *testing.T) {
 	}
 	runtime.KeepAlive(some)
 }
+
+func TestGarbageIsCollectedLessOftenWhileLittleIsAlive(t *testing.T) {
+	for live, want := range map[uint64]int{
+		0: 2400, 1 << 20: 2400, 4 << 20: 600, 12 << 20: 200, 24 << 20: 100, 25 << 20: 100, 1 << 40: 100,
+	} {
+		if got := percent(live); got != want {
+			t.Errorf("%d bytes are alive: %d %%, want %d %%", live, got, want)
+		}
+	}
+	runtime.GC()
+	if n := live(); n == 0 {
+		t.Error("nothing is alive")
+	}
+}

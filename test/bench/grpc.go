@@ -34,14 +34,19 @@ func (c *cannedQdrant) Upsert(context.Context, *pb.UpsertPoints) (*pb.PointsOper
 	return &pb.PointsOperationResponse{Result: &pb.UpdateResult{Status: pb.UpdateStatus_Completed}}, nil
 }
 
-// noAliases is asked by the gateway, which keeps what it hears for a while.
-type noAliases struct {
+// oneName is asked by the gateway, which keeps what it hears for a while: there is one collection, and no alias.
+type oneName struct {
 	pb.UnimplementedCollectionsServer
 }
 
 // ListAliases implements pb.CollectionsServer.
-func (noAliases) ListAliases(context.Context, *pb.ListAliasesRequest) (*pb.ListAliasesResponse, error) {
+func (oneName) ListAliases(context.Context, *pb.ListAliasesRequest) (*pb.ListAliasesResponse, error) {
 	return &pb.ListAliasesResponse{}, nil
+}
+
+// List implements pb.CollectionsServer.
+func (oneName) List(context.Context, *pb.ListCollectionsRequest) (*pb.ListCollectionsResponse, error) {
+	return &pb.ListCollectionsResponse{Collections: []*pb.CollectionDescription{{Name: "items"}}}, nil
 }
 
 func floats() []float32 {
@@ -74,7 +79,7 @@ func startCannedQdrant(ctx context.Context) (address string, err error) {
 	}
 	server := grpc.NewServer()
 	pb.RegisterPointsServer(server, c)
-	pb.RegisterCollectionsServer(server, noAliases{})
+	pb.RegisterCollectionsServer(server, oneName{})
 	context.AfterFunc(ctx, server.Stop)
 	go func() { _ = server.Serve(ln) }() // ends with ctx
 	return ln.Addr().String(), nil

@@ -235,6 +235,7 @@ func engineStory(ctx context.Context, t *teller, g *stage.Stage, e engine) error
 	if err != nil {
 		return err
 	}
+	upsert.keep()
 	if err := errors.Join(
 		t.refused("as sam vecgate requests approve "+id),
 		t.must("as arno vecgate requests show "+id),

@@ -67,7 +67,7 @@ func demo(ctx context.Context, once bool, port int) error {
 	if once {
 		return nil
 	}
-	say("\nEverything is still running. In another terminal:\n\n    source %s\n\nthen repeat any command above, or make up your own.", file)
+	say("\nEverything is still running. In another terminal:\n\n    cd %s; source env.sh\n\nthen repeat any command above, or make up your own.", g.Dir)
 	say("The console is at %s (sign in as anybody; Arno approves, Audrey audits).\nCtrl-C ends it all and cleans up.", g.URL)
 	<-ctx.Done()
 	return nil

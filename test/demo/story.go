@@ -11,7 +11,10 @@ import (
 	"github.com/vecgate/vecgate/test/world"
 )
 
-var requestID = regexp.MustCompile(`request ([0-9A-Z]{4}-[0-9A-Z]{4})`)
+var (
+	requestID = regexp.MustCompile(`request ([0-9A-Z]{4}-[0-9A-Z]{4})`)
+	waits     = regexp.MustCompile(`^HINT: .* (cancel it) to take it back`)
+)
 
 // story tells what vecgate is for. Every step fails loudly when what it shows does not happen.
 func story(t *teller, g *world.Gateway) error {
@@ -21,7 +24,7 @@ func story(t *teller, g *world.Gateway) error {
 	}
 
 	t.chapter("A scientist searches",
-		"Sam is in Vector-Read. He signs in at the company's provider; psql shows vecgate's token where a password goes. The database's own password is known to the gateway only.")
+		"Sam is in Vector-Read. She signs in at the company's provider; psql shows vecgate's token where a password goes. The database's own password is known to the gateway only.")
 	say("(The query vector is the embedding of %q.)", query.Text)
 	if err := t.must(`as sam psql -v probe="$(cat probe.txt)" -f search.sql`, "rows)"); err != nil {
 		return err
@@ -49,6 +52,7 @@ func story(t *teller, g *world.Gateway) error {
 	if err := t.must("as arno vecgate requests show "+id, "A better summary"); err != nil {
 		return err
 	}
+	upsert.keep()
 	if err := t.must("as arno vecgate requests approve " + id + " --reason 'reviewed with the team'"); err != nil {
 		return err
 	}
@@ -65,6 +69,10 @@ func story(t *teller, g *world.Gateway) error {
 	if id, err = export.find(requestID); err != nil {
 		return err
 	}
+	if _, err := export.find(waits); err != nil {
+		return err
+	}
+	export.keep()
 	if err := t.must("as anna vecgate requests deny " + id + " --reason 'use the nightly snapshot'"); err != nil {
 		return err
 	}

@@ -65,8 +65,17 @@ type running struct {
 	cmd     *exec.Cmd
 	mu      sync.Mutex
 	text    strings.Builder
+	kept    bool            // guarded by mu: what it prints waits until somebody asks
+	later   strings.Builder // guarded by mu
 	lines   chan string
 	read    chan struct{}
+}
+
+// keep holds back what the command prints from now on until wait, so that it stands where the story tells of it.
+func (r *running) keep() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept = true
 }
 
 func (t *teller) start(command string) *running {
@@ -87,8 +96,12 @@ func (t *teller) start(command string) *running {
 		scanner.Buffer(nil, 1<<20)
 		for scanner.Scan() {
 			line := scanner.Text()
-			fmt.Println(line)
 			r.mu.Lock()
+			if r.kept {
+				r.later.WriteString(line + "\n")
+			} else {
+				fmt.Println(line)
+			}
 			r.text.WriteString(line + "\n")
 			r.mu.Unlock()
 			r.lines <- line
@@ -128,6 +141,7 @@ func (r *running) wait(works bool) (string, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	fmt.Print(r.later.String())
 	if r.cmd.ProcessState == nil {
 		return "", errors.New(r.text.String())
 	}

@@ -6,7 +6,7 @@
 //	go run ./test/get psql-oauth a psql 18 that can sign in by OAuth's device flow; prints its path
 //	go run ./test/get chroma      a Chroma server, and its client for Node; prints the server's path
 //	go run ./test/get weaviate   a Weaviate server, built from its source, and its clients; prints the server's path
-//	go run ./test/get opensearch  an OpenSearch server; prints the command that starts it
+//	go run ./test/get opensearch  an OpenSearch server, and its clients and Elasticsearch's; prints the command that starts it
 //	go run ./test/get milvus      Milvus Lite (python -m milvus_lite.cmdline server) with clients; prints NAME=value lines
 //	go run ./test/get qdrant     Qdrant's clients in Python and JavaScript; prints NAME=value lines
 //	go run ./test/get pinecone   Pinecone's own clients; prints NAME=value lines
@@ -26,6 +26,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -100,6 +101,12 @@ func get(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
+		if _, err := f.OpenSearchPython(ctx); err != nil {
+			return err
+		}
+		if _, err := f.OpenSearchNode(ctx); err != nil {
+			return err
+		}
 		fmt.Println(strings.Join(server.Command("DIRECTORY", 9200, 9300), " "))
 		return nil
 	case "milvus":
@@ -158,7 +165,11 @@ func get(ctx context.Context, args []string) error {
 		fmt.Println(f.Cache)
 		return nil
 	}
-	return fmt.Errorf("what to get is one of postgres, milvus, psql-oauth, chroma, opensearch, weaviate, pinecone, qdrant, stores, goclients, clients, tools, data, cache (not %q)", args)
+	got := "none was named"
+	if len(args) > 0 {
+		got = "not " + strconv.Quote(strings.Join(args, " "))
+	}
+	return fmt.Errorf("what to get is one of postgres, milvus, psql-oauth, chroma, opensearch, weaviate, pinecone, qdrant, stores, goclients, clients, tools, data, cache; %s", got)
 }
 
 // pineconeClients prints what a shell can read with eval.

@@ -1,6 +1,7 @@
 // Package guide keeps the guides true: it reads the code blocks of docs/guide in order and does what they say, in an empty
 // directory, with a real PostgreSQL, a real identity provider and the real gateway, and compares what is printed with what
-// the guide shows.
+// the guide shows. The guides to engines show a configuration, rules and a client each, which are put together and run in
+// front of the real database.
 //
 // What a block is, its info string says (the first word is for the reader's eyes, the rest is not shown by GitHub):
 //

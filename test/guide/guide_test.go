@@ -141,7 +141,7 @@ func newDesk(t *testing.T, server *postgrestest.Server) *Desk {
 		replace = append(replace, port, strconv.Itoa(free))
 	}
 	d := &Desk{
-		Dir: dir, Replace: strings.NewReplacer(replace...), Patience: 90 * time.Second, Log: t.Logf,
+		Dir: dir, Replace: strings.NewReplacer(replace...), Patience: 4 * time.Minute, Log: t.Logf,
 		Values: map[string]string{
 			"DB_HOST": server.Host, "DB_PORT": strconv.Itoa(server.Port), "DB_NAME": postgrestest.Empty, "DB_CA": server.CAFile, "DB_ADMIN": admin.String(),
 		},

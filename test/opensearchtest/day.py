@@ -123,19 +123,5 @@ def upsert():
     attempt("upsert", lambda: client.index(index="customers", id="new", body={"v": [1, 2, 3], "text": "hello"}, refresh=True)["result"])
 
 
-def langchain():
-    from langchain_community.vectorstores import OpenSearchVectorSearch
-    from langchain_core.embeddings import DeterministicFakeEmbedding
-
-    store = OpenSearchVectorSearch(url, "chain", DeterministicFakeEmbedding(size=8), engine="lucene", headers={"Authorization": "Bearer " + token} if token else {})
-    ids = store.add_texts(["red", "green", "blue"], metadatas=[{"c": i} for i in range(3)], ids=["r", "g", "b"], engine="lucene")
-    say("added", sorted(ids))
-    say("found", [(d.page_content, d.metadata) for d in store.similarity_search("green", k=2)])
-    say("score", [(d.page_content, round(s, 4)) for d, s in store.similarity_search_with_score("blue", k=1, efficient_filter={"term": {"metadata.c": 2}})])
-    say("deleted", store.delete(["r"]))
-    say("left", client.count(index="chain")["count"])
-    client.indices.delete(index="chain")
-
-
-{"everything": everything, "look": look, "upsert": upsert, "langchain": langchain, "count": lambda: say("count", client.count(index="customers")["count"]),
+{"everything": everything, "look": look, "upsert": upsert, "count": lambda: say("count", client.count(index="customers")["count"]),
  "drop": lambda: client.indices.delete(index="customers"), "fill": lambda: say(fill("customers"))}[what]()

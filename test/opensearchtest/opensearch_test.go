@@ -22,15 +22,6 @@ func TestANormalDayOfOpenSearchPyLooksTheSameThroughTheGateway(t *testing.T) {
 	}
 }
 
-func TestLangChainsOpenSearchStoreLooksTheSameThroughTheGateway(t *testing.T) {
-	b := start(t)
-	direct := day(t, "day.py", server.url, "", "langchain")
-	through := day(t, "day.py", b.gateway, b.As(t, "tess"), "langchain")
-	if d := gocmp.Diff(direct, through); d != "" || len(direct) != 5 {
-		t.Errorf("what Tess sees through the gateway differs (-direct +gateway):\n%s", d)
-	}
-}
-
 func TestPersonalDataAndVectorsAreHiddenFromAScientist(t *testing.T) {
 	b := start(t)
 	day(t, "day.py", server.url, "", "fill")

@@ -140,20 +140,4 @@ def count():
     attempt("count", lambda: client.count("customers").count)
 
 
-def langchain():
-    from langchain_core.embeddings import DeterministicFakeEmbedding
-    from langchain_qdrant import QdrantVectorStore
-
-    store = QdrantVectorStore.from_texts(
-        ["one", "two", "three"], DeterministicFakeEmbedding(size=4), metadatas=[{"n": i} for i in range(3)], ids=[1, 2, 3], collection_name="chain",
-        url=url, grpc_port=int(grpc_port) or 6334, prefer_grpc=grpc_port != "0", api_key=token or None,
-    )
-    say("search", [[d.page_content, d.metadata] for d in store.similarity_search("two", k=2)])
-    say("scored", [[d.page_content, round(s, 3)] for d, s in store.similarity_search_with_score("three", k=1, filter=where("metadata.n", 2))])
-    say("ids", [d.page_content for d in store.get_by_ids([1, 2])])
-    say("deleted", store.delete([1]))
-    say("left", store.client.count("chain").count)
-    say("dropped", store.client.delete_collection("chain"))
-
-
-{"everything": everything, "look": look, "own": own, "upsert": upsert, "count": count, "langchain": langchain, "fill": lambda: fill("customers")}[what]()
+{"everything": everything, "look": look, "own": own, "upsert": upsert, "count": count, "fill": lambda: fill("customers")}[what]()

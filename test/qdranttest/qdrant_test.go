@@ -22,7 +22,6 @@ func TestANormalDayLooksTheSameThroughTheGatewayBeforeAStandIn(t *testing.T) {
 		{"Python over gRPC", s.day, "everything", true, 20},
 		{"JavaScript over REST", s.js, "everything", false, 12},
 		{"JavaScript over gRPC", s.jsRPC, "everything", true, 8},
-		{"LangChain over REST", s.day, "langchain", false, 6},
 	} {
 		direct := x.run(t, s.direct(x.grpc), x.what)
 		through := x.run(t, s.through(t, "tess", x.grpc), x.what)

@@ -46,10 +46,13 @@ type Options struct {
 	Dir       string // a temporary one when empty
 	Listeners []Listener
 	Targets   []Target
-	Policy    string
-	Reads     string   // audit.reads
-	Limits    string   // further limits: "message: 256MiB"
-	Environ   []string // of the gateway, besides this process's own
+	// Sections, when it is not empty, are the configuration's listeners and targets as somebody else wrote them, such as a
+	// guide, in the place of Listeners and Targets.
+	Sections string
+	Policy   string
+	Reads    string   // audit.reads
+	Limits   string   // further limits: "message: 256MiB"
+	Environ  []string // of the gateway, besides this process's own
 }
 
 // Stage is a gateway that runs.
@@ -115,7 +118,10 @@ func (s *Stage) config(o Options) (string, error) {
 		return "", err
 	}
 	s.API, s.Ops = "http://"+console, "http://"+ops
-	fmt.Fprintf(&b, "gateway: {name: demo, url: %q, data: var}\nlisteners:\n", s.API)
+	fmt.Fprintf(&b, "gateway: {name: demo, url: %q, data: var}\n%s", s.API, o.Sections)
+	if o.Sections == "" {
+		b.WriteString("listeners:\n")
+	}
 	for _, l := range o.Listeners {
 		s.Address[l.Name] = l.Address
 		if l.Address == "" {
@@ -135,8 +141,10 @@ identity:
   providers:
     - {name: corp, issuer: %q, audiences: [vecgate-cli, vecgate-console], kind: person, id: "{sub}", display: "{email}", client_id: vecgate-cli}
   tokens: {lifetime: 1h, max_lifetime: 2h}
-targets:
 `, console, ops, s.IDP.Issuer(world.Corp))
+	if o.Sections == "" {
+		b.WriteString("targets:\n")
+	}
 	for _, t := range o.Targets {
 		credential := ", credential: {}"
 		if strings.Contains(t.More, "credential:") {

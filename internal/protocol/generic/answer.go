@@ -166,9 +166,7 @@ func (a *answer) row(p *access.Protection, at access.Resource) *jsonstream.Node 
 	var withheld access.Treatment
 	for _, path := range a.Vectors {
 		t := p.Field(at, path, true)
-		if t.Mask != access.MaskNone {
-			withheld = t
-		}
+		withheld = strictest(withheld, t)
 		inside(row, path, &jsonstream.Node{Treatment: t}, p)
 	}
 	if len(a.Vectors) == 0 {
@@ -236,6 +234,24 @@ func fields(p *access.Protection, at access.Resource, prefix string) *jsonstream
 
 // mostKeys is how many names of fields are kept in mind: every point may have others.
 const mostKeys = 1000
+
+// strictest is what two vectors ask for, when either may be the one that is searched.
+func strictest(a, b access.Treatment) access.Treatment {
+	if a.Mask == access.MaskNone || b.Mask == access.MaskNone {
+		if a.Mask == access.MaskNone {
+			a = b
+		}
+		return a
+	}
+	order := map[string]int{"allow": 0, "round": 1, "knn": 1, "": 1, "equality": 2, "deny": 3}
+	if order[b.Distance] > order[a.Distance] {
+		a.Distance = b.Distance
+	}
+	if order[b.Predicates] > order[a.Predicates] {
+		a.Predicates = b.Predicates
+	}
+	return a
+}
 
 // scores is what happens to the distance from a vector.
 func scores(vectors access.Treatment) access.Treatment {

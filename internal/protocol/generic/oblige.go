@@ -54,12 +54,11 @@ func (r *request) vectors(p *access.Protection) access.Treatment {
 	if len(names) == 0 {
 		names = []string{"vector"}
 	}
+	var all access.Treatment
 	for _, name := range names {
-		if t := p.Field(r.at, name, true); t.Mask != access.MaskNone {
-			return t
-		}
+		all = strictest(all, p.Field(r.at, name, true))
 	}
-	return access.Treatment{}
+	return all
 }
 
 // reveals refuses conditions and orders on what is hidden: which points come back, or in which order, would tell the value.

@@ -1,6 +1,7 @@
 package grpcwire
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -154,12 +155,23 @@ func wireType(k protoreflect.Kind) protowire.Type {
 	return protowire.VarintType
 }
 
-// encode writes a message: equal messages become equal bytes.
-func encode(m proto.Message) ([]byte, error) {
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+// appendMessage writes a message: equal messages become equal bytes.
+func appendMessage(b []byte, m proto.Message) ([]byte, error) {
+	b, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(b, m)
 	if err != nil {
 		return nil, fmt.Errorf("write message %s: %w", m.ProtoReflect().Descriptor().FullName(), err)
 	}
+	return b, nil
+}
+
+// appendFrame writes a message with its prefix.
+func appendFrame(b []byte, m proto.Message) ([]byte, error) {
+	start := len(b)
+	b, err := appendMessage(append(b, make([]byte, prefix)...), m)
+	if err != nil {
+		return nil, err
+	}
+	binary.BigEndian.PutUint32(b[start+1:], uint32(len(b)-start-prefix))
 	return b, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +39,7 @@ type request struct {
 	fault   *access.Refusal // why there is no call
 	op      access.Operation
 	wire    []byte
-	sent    []byte // the call's message
+	sent    []byte // the call's message with its prefix, a part of what is recorded
 	obliged *Obliged
 	under   *access.Protection // what it was obliged under
 
@@ -79,10 +80,6 @@ func (q *request) set(name string, call *Call, fault error) {
 
 // render makes the canonical form of a request: what is sent and recorded, and what an approval is bound to.
 func (q *request) render(name string) error {
-	var err error
-	if q.sent, err = encode(q.call.Message); err != nil {
-		return err
-	}
 	var metadata []string
 	for k, v := range q.call.Metadata {
 		metadata = append(metadata, k+": "+v)
@@ -90,15 +87,16 @@ func (q *request) render(name string) error {
 	sort.Strings(metadata)
 	head := transcript.AppendHead(nil, name, metadata)
 	said := q.call.Message
-	canonical := transcript.AppendMessage(head[:len(head):len(head)], q.sent)
-	q.wire = canonical
+	canonical, err := appendFrame(head[:len(head):len(head)], said) // a message is recorded as it travels
+	if err != nil {
+		return err
+	}
+	q.sent, q.wire = canonical[len(head):], canonical
 	if q.call.Record != nil {
 		said = q.call.Record
-		b, err := encode(said)
-		if err != nil {
+		if q.wire, err = appendFrame(head[:len(head):len(head)], said); err != nil {
 			return err
 		}
-		q.wire = transcript.AppendMessage(head[:len(head):len(head)], b)
 	}
 	q.op = access.Operation{Accesses: q.call.Accesses, Free: q.call.Free, Canonical: canonical, Tell: func() string {
 		return string(bytes.TrimSuffix(head, []byte("\n"))) + transcript.Text(said, max(maxText-len(head)-4, 0), true)
@@ -149,7 +147,7 @@ func (q *request) reread(ctx context.Context) error {
 	call, err := q.again(ctx)
 	var sent []byte
 	if err == nil {
-		sent, err = encode(call.Message)
+		sent, err = appendFrame(nil, call.Message)
 	}
 	if err == nil && (!reflect.DeepEqual(call.Accesses, q.call.Accesses) || !maps.Equal(call.Metadata, q.call.Metadata) || !bytes.Equal(sent, q.sent)) {
 		err = errors.New("it is read as something else now")
@@ -163,7 +161,7 @@ func (q *request) reread(ctx context.Context) error {
 	return q.Oblige(&q.asks)
 }
 
-// outgoing is the message as it is sent under its obligations, once nothing speaks against that.
+// outgoing is the message as it is sent under its obligations, with its prefix, once nothing speaks against that.
 func (q *request) outgoing(ctx context.Context) ([]byte, error) {
 	if q.waited {
 		if err := q.reread(ctx); err != nil {
@@ -182,7 +180,7 @@ func (q *request) outgoing(ctx context.Context) ([]byte, error) {
 	if q.obliged.Message == nil {
 		return q.sent, nil
 	}
-	return encode(q.obliged.Message)
+	return appendFrame(nil, q.obliged.Message)
 }
 
 // exchange is one call and its answer. It implements gate.Exchange.
@@ -208,7 +206,7 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 	if !x.until.IsZero() {
 		ctx, x.cancel = context.WithDeadline(ctx, x.until)
 	}
-	var body io.Reader = bytes.NewReader(frame(message))
+	var body io.Reader = bytes.NewReader(message)
 	if x.stream != nil {
 		body = x.stream.begin(ctx, x, message)
 	}
@@ -351,10 +349,11 @@ func (x *exchange) masked(out *outlet, o *cover, compressed bool, size int64) er
 	if out.rows += rows; o.rows > 0 && out.rows > o.rows {
 		return &access.Refusal{Code: access.CodeLimit, Message: fmt.Sprintf("a request may return %d rows at most here, and the answer has more", o.rows)}
 	}
-	if b, err = (proto.MarshalOptions{}).Marshal(m); err != nil {
+	if b, err = (proto.MarshalOptions{}).MarshalAppend(make([]byte, prefix), m); err != nil {
 		return unmaskable(err)
 	}
-	return out.message(b)
+	binary.BigEndian.PutUint32(b[1:], uint32(len(b)-prefix))
+	return out.write(b)
 }
 
 func unmaskable(err error) error {

@@ -86,9 +86,9 @@ func (s *Server) refuse(r *reply, t *target, m *Method, refusal *access.Refusal)
 	}
 	message, st := t.errorOf(m, refusal)
 	if message != nil {
-		b, err := encode(message)
+		b, err := appendFrame(nil, message)
 		if err == nil && (!r.begun || m.ServerStreams) {
-			_ = r.write(frame(b)) // a client that has gone hears nothing
+			_ = r.write(b) // a client that has gone hears nothing
 			r.end(st, more)
 			return
 		}

@@ -189,9 +189,9 @@ func (s *Server) target(r *http.Request) *target {
 
 // openly answers those who show no credential.
 func (s *Server) openly(out *reply, m *Method) {
-	b, err := encode(m.Open)
+	b, err := appendFrame(nil, m.Open)
 	if err == nil {
-		err = out.write(frame(b))
+		err = out.write(b)
 	}
 	if err == nil {
 		out.end(status.New(codes.OK, ""), nil)

@@ -46,7 +46,7 @@ func (s *stream) begin(ctx context.Context, x *exchange, first []byte) io.Reader
 	go func() {
 		defer close(s.ended)
 		defer stop()
-		_, err := to.Write(frame(first))
+		_, err := to.Write(first)
 		for err == nil {
 			err = s.carry(ctx)
 		}
@@ -151,7 +151,7 @@ func (l *later) Forward(ctx context.Context, _ vault.Credential, _ gate.Tape) er
 	if err != nil {
 		return err
 	}
-	if _, err := l.stream.pipe.Write(frame(message)); err != nil {
+	if _, err := l.stream.pipe.Write(message); err != nil {
 		return &access.Refusal{Code: access.CodeUnavailable, Message: "the stream has ended", Err: err}
 	}
 	return nil

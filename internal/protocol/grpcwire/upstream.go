@@ -144,11 +144,11 @@ func (x *exchange) look(ctx context.Context, path string) (int, jsonstream.Value
 func (t *target) ask(ctx context.Context, s *Server, method string, request, response proto.Message, c vault.Credential) error {
 	ctx, cancel := context.WithTimeout(ctx, dialing)
 	defer cancel()
-	b, err := encode(request)
+	b, err := appendFrame(nil, request)
 	if err != nil {
 		return err
 	}
-	a, err := t.send(ctx, s, method, nil, bytes.NewReader(frame(b)), c)
+	a, err := t.send(ctx, s, method, nil, bytes.NewReader(b), c)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,8 @@ const sending = 2 * time.Minute
 const headroom = 512
 
 // body reads what a route takes, within the limits. It stands after the headroom.
-func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route, accents *Accents) (text []byte, release func(), err error) {
+func (s *Server) body(x *exchange, r *http.Request, route *Route) (text []byte, release func(), err error) {
+	accents := &x.target.accents
 	release = func() {}
 	switch {
 	case len(r.Header.Values("Content-Encoding")) > 0:
@@ -40,7 +41,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route, acce
 		return nil, release, &Unclear{"its body is not application/json in UTF-8"}
 	}
 	// Who sends slowly holds a part of the budget: not for ever. The deadline is lifted so that a held request may wait.
-	conn := http.NewResponseController(w)
+	conn := http.NewResponseController(x.writer)
 	_ = conn.SetReadDeadline(time.Now().Add(sending)) // every connection of net/http can
 	defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
 	if r.ContentLength < 0 {
@@ -61,8 +62,15 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, route *Route, acce
 	if !s.bodies.Take(n) {
 		return nil, release, tooMany()
 	}
-	release = func() { s.bodies.Give(n) }
-	text = make([]byte, headroom+n)
+	memory := borrow(int(headroom + n))
+	release = func() {
+		s.bodies.Give(n)
+		// What waited may still be looked at elsewhere.
+		if x.call != nil && x.call.Forgets && !x.waited && x.lent.Load() == 0 {
+			memory.giveBack()
+		}
+	}
+	text = memory.text
 	if _, err = io.ReadFull(r.Body, text[headroom:]); err != nil {
 		return nil, release, &Unclear{"its body ends early"}
 	}

@@ -137,7 +137,7 @@ func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []
 		ask.Query, ask.Lists, fault = parameters(query, route)
 	}
 	if fault == nil {
-		if x.came, release, fault = s.body(x.writer, r, route, &x.target.accents); fault == nil && x.came != nil {
+		if x.came, release, fault = s.body(x, r, route); fault == nil && x.came != nil {
 			if route.Lines {
 				ask.Lines, fault = jsonstream.ReadLines(x.came[headroom:], maxLines)
 			} else {

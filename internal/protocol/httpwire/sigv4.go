@@ -29,6 +29,7 @@ func (s *Signing) sign(r *http.Request, id, secret string, now time.Time) error 
 		if body, err = io.ReadAll(r.Body); err != nil {
 			return err
 		}
+		_ = r.Body.Close()
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	payload := sha256.Sum256(body)

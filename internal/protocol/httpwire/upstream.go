@@ -1,13 +1,11 @@
 package httpwire
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -30,7 +28,7 @@ const maxLookup = 4 << 20
 // transport makes the connections to a target: no proxy of the environment, no redirect, no compression.
 func transport(t Target) *http.Transport {
 	tr := &http.Transport{
-		DialContext:     (&net.Dialer{Timeout: dialing}).DialContext,
+		DialContext:     dial,
 		TLSClientConfig: t.TLS, TLSHandshakeTimeout: dialing, ForceAttemptHTTP2: t.TLS != nil,
 		DisableCompression: true, ResponseHeaderTimeout: answering, IdleConnTimeout: 90 * time.Second,
 		MaxIdleConnsPerHost: 64, WriteBufferSize: piece, ReadBufferSize: piece, MaxResponseHeaderBytes: 64 << 10, ExpectContinueTimeout: time.Second,
@@ -54,7 +52,7 @@ func (t *target) request(ctx context.Context, method, path, query string, body [
 	r.Header.Set("Accept-Encoding", "identity")
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		r.Body, r.ContentLength = &lent{rest: body}, int64(len(body))
 	}
 	return r.WithContext(ctx), nil
 }
@@ -99,24 +97,28 @@ func (x *exchange) lookup(ctx context.Context, method, path string, document []b
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}
-	return x.target.lookup(ctx, c, method, path, document)
+	return x.target.lookup(ctx, c, method, path, document, x.lend)
 }
 
 // Look makes what asks a target with GET, on the gateway's credential, for a carrier whose own protocol does not tell it all.
 func Look(t Target) func(ctx context.Context, c vault.Credential, path string) (status int, answer jsonstream.Value, err error) {
 	at := &target{Target: t, client: transport(t)}
 	return func(ctx context.Context, c vault.Credential, path string) (int, jsonstream.Value, error) {
-		return at.lookup(ctx, c, http.MethodGet, path, nil)
+		return at.lookup(ctx, c, http.MethodGet, path, nil, nil)
 	}
 }
 
-func (t *target) lookup(ctx context.Context, c vault.Credential, method, path string, document []byte) (int, jsonstream.Value, error) {
+// lookup asks on the gateway's credential; lend, if not nil, is told what holds the document.
+func (t *target) lookup(ctx context.Context, c vault.Credential, method, path string, document []byte, lend func(*http.Request)) (int, jsonstream.Value, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialing)
 	defer cancel()
 	path, query, _ := strings.Cut(path, "?")
 	r, err := t.request(ctx, method, path, query, document)
 	if err != nil {
 		return 0, jsonstream.Value{}, err
+	}
+	if lend != nil {
+		lend(r)
 	}
 	resp, err := t.send(r, c)
 	if err != nil {

@@ -458,7 +458,10 @@ func (v Value) Get(name string) Value {
 
 // With is the Object with a member of that name and value, in the place of the one that it had.
 func (v Value) With(name string, member Value) Value {
-	out, put := []byte{'{'}, false
+	if bytes.Equal(v.Get(name).raw, member.raw) && len(member.raw) > 0 {
+		return v
+	}
+	out, put := append(make([]byte, 0, len(v.raw)+len(name)+len(member.raw)+8), '{'), false
 	for k, m := range v.Members() {
 		if k == name {
 			m, put = member, true

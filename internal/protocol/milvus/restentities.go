@@ -308,8 +308,8 @@ func (v *view) answer(data *jsonstream.Node) *jsonstream.Node {
 
 // member says what happens to a field of a point.
 func (v *view) member(name string, searched []*search) *jsonstream.Node {
-	if name == "distance" && searched != nil {
-		return &jsonstream.Node{Treatment: v.distances(searched)}
+	if t := v.distances(searched); name == "distance" && t.Mask != access.MaskNone {
+		return &jsonstream.Node{Treatment: t}
 	}
 	path := name
 	if parsed, err := outputPath(name); err == nil {

@@ -84,6 +84,12 @@ func (c *call) obligeFetch(all []wanted, mask func(*view) *jsonstream.Node) {
 			}
 		}
 		if len(points) > 0 {
+			if live, asked := c.Query["realtime"]; asked && live != "true" && live != "" {
+				return nil, &access.Refusal{
+					Code: access.CodeObligation, Rule: points[0].demands[0].rule,
+					Message: "a document as it was before it was last written may have been somebody else's", Hint: "leave out realtime",
+				}
+			}
 			checks = append(checks, c.owned(points))
 		}
 		obliged := &httpwire.Obliged{Mute: mute(o), Filtered: true, Rows: o.Rows, Check: each(checks)}
@@ -157,6 +163,9 @@ func readMultiGet(c *call) error {
 	for doc := range c.Body.Get("docs").Items() {
 		if err := c.closed(doc, "_index _id _source stored_fields routing _routing version version_type", "a document that is asked for"); err != nil {
 			return err
+		}
+		if present(doc.Get("routing")) && present(doc.Get("_routing")) {
+			return unclear("the routing of a document is said by two names")
 		}
 		index, id, routing := c.Params["index"], "", ""
 		for _, member := range []struct {

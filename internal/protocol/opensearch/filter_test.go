@@ -107,6 +107,9 @@ func TestDocumentsByIDAreReachedOnlyWhenTheyAreOnesOwn(t *testing.T) {
 		{"GET", "/customers/_doc/4", ``, true},
 		{"GET", "/customers/_doc/5", ``, true},
 		{"HEAD", "/customers/_doc/2", ``, false},
+		{"GET", "/customers/_doc/1?realtime=false", ``, false}, // may be what it was when it was somebody else's
+		{"GET", "/customers/_doc/1?realtime=true", ``, true},
+		{"POST", "/customers/_mget?realtime=false", `{"ids":["1"]}`, false},
 		{"GET", "/customers/_source/2", ``, false},
 		{"GET", "/people/_doc/2", ``, false},
 		{"POST", "/customers/_mget", `{"ids":["1","2"]}`, false},

@@ -190,6 +190,7 @@ func TestWhatCannotBeReadIsUnclear(t *testing.T) {
 		{"POST", "/_msearch", "{\"index\":\"customers\",\"ccs\":1}\n{}\n"},
 		{"POST", "/_mget", `{"docs":[{"_index":"cust*","_id":"1"}]}`},
 		{"POST", "/_mget", `{"ids":["1"]}`},
+		{"POST", "/_mget", `{"docs":[{"_index":"customers","_id":"1","_routing":"a","routing":"b"}]}`},
 		{"POST", "/_bulk", "{\"index\":{\"_index\":\".hidden\",\"_id\":\"1\"}}\n{}\n"},
 		{"POST", "/customers/_bulk", "{\"index\":{\"_id\":\"1\",\"pipeline\":\"p\"}}\n{}\n"},
 		{"POST", "/customers/_bulk", "{\"index\":{\"_id\":\"1\"}}\n"},

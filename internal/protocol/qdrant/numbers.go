@@ -8,7 +8,7 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
-// roundNumber is a number with two decimals at most; one that is none of Go's becomes 0.
+// roundNumber is a number as a rounded score is shown; one that is none of Go's becomes 0.
 func roundNumber(v jsonstream.Value) jsonstream.Value {
 	f, err := strconv.ParseFloat(string(v.Raw()), 64)
 	if err != nil {

@@ -308,3 +308,37 @@ func TestWhatIsNotObligedIsNotMadeAnew(t *testing.T) {
 		}
 	}
 }
+
+// TestScoresOfLongQueriesTellNoMore: the inner product with a very long query would show all digits of a hidden number, if
+// only its decimals were left out.
+func TestScoresOfLongQueriesTellNoMore(t *testing.T) {
+	const long = 12345678.9
+	w := protocoltest.Start(t, suite())
+	w.Upstream(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/points/query") {
+			engine(rw, r)
+			return
+		}
+		rw.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(rw, `{"result":{"points":[{"id":1,"score":12345678.9}]},"status":"ok","time":0}`)
+	}))
+	w.Oblige(access.Obligations{Protection: protection})
+	a := w.Do(t.Context(), protocoltest.Request{Method: "POST", Path: at + "/points/query", Body: `{"query":[1000000000,0]}`})
+	if !strings.Contains(a.Body, `"score":1.23e+07`) {
+		t.Errorf("REST: %v", a)
+	}
+	s := rpcSuite()
+	known := s.Upstream
+	s.Upstream = func(ctx context.Context, method string, m proto.Message) (proto.Message, error) {
+		if method == pb.Points_Query_FullMethodName {
+			return &pb.QueryResponse{Result: []*pb.ScoredPoint{{Id: num(1), Score: long}}}, nil
+		}
+		return known(ctx, method, m)
+	}
+	g := protocoltest.StartGRPC(t, s)
+	g.Oblige(access.Obligations{Protection: protection})
+	b := g.Do(t.Context(), protocoltest.GRPCRequest{Method: pb.Points_Query_FullMethodName, Message: &pb.QueryPoints{CollectionName: "customers", Query: pb.NewQuery(1e9, 0)}})
+	if got := b.Message.(*pb.QueryResponse).GetResult(); len(got) != 1 || got[0].GetScore() != 12300000 {
+		t.Errorf("gRPC: %v, %v", got, b.Status)
+	}
+}

@@ -20,6 +20,9 @@ import (
 
 // Dialect is Weaviate's REST interface with GraphQL. It implements httpwire.Dialect.
 type Dialect struct {
+	// Message is the largest message that the gateway takes of a client, which clients are told; they make theirs as large as
+	// the server says. Zero leaves what the server says.
+	Message int64
 	catalog catalog
 }
 
@@ -59,8 +62,8 @@ func (d *Dialect) Read(ctx context.Context, r *httpwire.Request) (*httpwire.Call
 			continue
 		}
 		c := &call{
-			Request: r, out: httpwire.Call{Method: r.Route.Method, Query: r.Query, Body: r.Body},
-			reading: reading{ctx: ctx, target: r.Target, look: r.Ask, catalog: &d.catalog},
+			Request: r, out: httpwire.Call{Method: r.Route.Method, Query: r.Query, Body: r.Body, Forgets: true},
+			reading: reading{ctx: ctx, target: r.Target, look: r.Ask, catalog: &d.catalog}, message: d.Message,
 		}
 		if err := c.closed(e.members); err != nil {
 			return nil, err
@@ -87,7 +90,8 @@ func (d *Dialect) Read(ctx context.Context, r *httpwire.Request) (*httpwire.Call
 type call struct {
 	*httpwire.Request
 	reading
-	out httpwire.Call
+	message int64 // see Dialect.Message
+	out     httpwire.Call
 }
 
 // action is what an operation does that always does the same.
@@ -194,6 +198,20 @@ func folded(v jsonstream.Value) error {
 func free(c *call) error {
 	c.out.Free = true
 	return nil
+}
+
+// readMeta reads the question what the server is. Clients go by what it says is the largest message over gRPC.
+func readMeta(c *call) error {
+	const largest = "grpcMaxMessageSize"
+	c.out.Oblige = func(*access.Obligations) (*httpwire.Obliged, error) {
+		return &httpwire.Obliged{Rewrite: func(v jsonstream.Value) (jsonstream.Value, error) {
+			if n, ok := v.Get(largest).Int(); ok && c.message > 0 && n > c.message {
+				v = v.With(largest, jsonstream.Int(c.message))
+			}
+			return v, nil
+		}}, nil
+	}
+	return free(c)
 }
 
 func refuse(why string) func(*call) error {

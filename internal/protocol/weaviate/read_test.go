@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -519,6 +520,31 @@ func TestWhoShowsNoCredentialIsToldWhereToGetOne(t *testing.T) {
 	w = protocoltest.Start(t, suite())
 	if a := w.Do(t.Context(), protocoltest.Request{Method: "GET", Path: "/v1/.well-known/openid-configuration", Header: http.Header{}}); a.Status != http.StatusNotFound {
 		t.Errorf("without a provider: %v", a)
+	}
+}
+
+// TestClientsAreToldTheGatewaysOwnLimit: they send messages as large as they are told, and the gateway takes them as large as
+// it is configured.
+func TestClientsAreToldTheGatewaysOwnLimit(t *testing.T) {
+	for said, want := range map[string]string{
+		`{"version":"1.35.2","grpcMaxMessageSize":104858000,"modules":{}}`: `{"version":"1.35.2","grpcMaxMessageSize":1048576,"modules":{}}`,
+		`{"version":"1.35.2","grpcMaxMessageSize":1000}`:                   `{"version":"1.35.2","grpcMaxMessageSize":1000}`,
+		`{"version":"1.35.2"}`: `{"version":"1.35.2"}`,
+	} {
+		s := suite()
+		s.New = func() httpwire.Dialect {
+			d := New(time.Now)
+			d.Message = 1 << 20
+			return d
+		}
+		w := protocoltest.Start(t, s)
+		w.Upstream(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(rw, said)
+		}))
+		if a := w.Do(t.Context(), protocoltest.Request{Method: "GET", Path: "/v1/meta"}); a.Status != http.StatusOK || a.Body != want {
+			t.Errorf("of %s clients are told %v", said, a)
+		}
 	}
 }
 

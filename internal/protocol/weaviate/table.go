@@ -67,7 +67,7 @@ var table = []entry{
 	{open(on(http.MethodGet, root+"/.well-known/live", "live", access.MetaHealth), well), "", free},
 	{open(on(http.MethodGet, root+"/.well-known/ready", "ready", access.MetaHealth), well), "", free},
 	{open(on(http.MethodGet, root+"/.well-known/openid-configuration", "openid_configuration", access.MetaHealth), signIn), "", free},
-	{saying(on(http.MethodGet, root+"/meta", "meta", access.MetaHealth), noData), "", free},
+	{saying(on(http.MethodGet, root+"/meta", "meta", access.MetaHealth), noData), "", readMeta},
 
 	{asking(saying(on(http.MethodGet, things, "objects_list", access.Scroll), "refused without class"), "class", "tenant", "limit", "offset", "after", "include", "sort", "order"), "", readObjects},
 	{asking(document(http.MethodPost, things, "object_create", "and schema.create or schema.alter when Weaviate would make the collection or a property of it", access.Insert, access.SchemaCreate, access.SchemaAlter), "consistency_level"), object, readCreate},

@@ -141,10 +141,10 @@ func (f *Fetcher) jars(ctx context.Context, dir, to, lock string) error {
 	return os.RemoveAll(repository)
 }
 
-// OpenSearchPython brings an interpreter with opensearch-py, elasticsearch and LangChain's store for OpenSearch.
+// OpenSearchPython brings an interpreter with opensearch-py and elasticsearch.
 func (f *Fetcher) OpenSearchPython(ctx context.Context) (interpreter string, err error) {
 	return f.venv(ctx, "the Python clients of OpenSearch and Elasticsearch", "opensearch-python", "opensearch/requirements.txt",
-		"opensearchpy, elasticsearch, langchain_community.vectorstores")
+		"opensearchpy, elasticsearch")
 }
 
 // OpenSearchNode brings both engines' JavaScript clients, and returns the directory for NODE_PATH.

@@ -2,10 +2,10 @@ package fetch
 
 import "context"
 
-// Qdrant brings Qdrant's own clients in Python, and LangChain's store, and returns the interpreter that has them. There is
-// no server to be had; package standin stands in for one.
+// Qdrant brings Qdrant's own client in Python, and returns the interpreter that has it. There is no server to be had;
+// package standin stands in for one.
 func (f *Fetcher) Qdrant(ctx context.Context) (interpreter string, err error) {
-	return f.venv(ctx, "Qdrant's Python clients", "qdrant", "qdrant/requirements.txt", "qdrant_client, langchain_qdrant")
+	return f.venv(ctx, "Qdrant's Python client", "qdrant", "qdrant/requirements.txt", "qdrant_client")
 }
 
 // QdrantNode brings Qdrant's own clients in JavaScript and returns the directory for NODE_PATH.

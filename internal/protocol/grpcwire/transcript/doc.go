@@ -44,7 +44,7 @@ func AppendHead(b []byte, method string, metadata []string) []byte {
 	return append(b, "\n\n"...)
 }
 
-// AppendMessage records a message.
+// AppendMessage records a message, with the prefix that it has on its way.
 func AppendMessage(b, message []byte) []byte {
 	b = append(b, 0)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(message)))

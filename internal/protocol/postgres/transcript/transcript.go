@@ -115,6 +115,12 @@ func (t *teller) answer(m message) {
 		t.tellThrough("F")
 	case 'E':
 		t.tellFirst()
+	case 'N':
+		// The first thing that is said about a query is often the gateway's own notice that it is held. The steps of the
+		// extended protocol are confirmed one by one, and wait for that.
+		if t.current.kind == 0 && len(t.steps) > 0 && t.steps[0].kind == 'Q' {
+			t.next()
+		}
 	case 'Z':
 		t.tellThrough("QSF")
 	}

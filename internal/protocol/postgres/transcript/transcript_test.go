@@ -119,6 +119,21 @@ error ERROR 42501: not allowed
 	}
 }
 
+func TestANoticeStandsAfterTheQueryThatItIsAbout(t *testing.T) {
+	held := &pgproto3.NoticeResponse{Severity: "NOTICE", Code: "00000", Message: "held for approval"}
+	for name, c := range map[string]struct {
+		answers []pgproto3.BackendMessage
+		want    string
+	}{
+		"released":  {[]pgproto3.BackendMessage{held, held, selec1, ready}, "statement SELECT 1\nnotice NOTICE 00000: held for approval\nnotice NOTICE 00000: held for approval\ndone SELECT 1\n"},
+		"no answer": {[]pgproto3.BackendMessage{held}, "statement SELECT 1\nnotice NOTICE 00000: held for approval\n"},
+	} {
+		if got := tell(t, asked(t, &pgproto3.Query{String: "SELECT 1"}), answered(t, c.answers...)); got != c.want {
+			t.Errorf("%s:\n%s", name, got)
+		}
+	}
+}
+
 func TestPipelineIsToldStatementByStatement(t *testing.T) {
 	execute := &pgproto3.Execute{}
 	got := tell(t,

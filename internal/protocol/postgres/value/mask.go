@@ -112,7 +112,7 @@ func (m *Masker) int8(dst []byte, t access.Treatment, format int16, field []byte
 	return binary.BigEndian.AppendUint64(dst, hidden), false
 }
 
-// round keeps two decimals of a floating-point number.
+// round keeps of a floating-point number what mask.Round does.
 func round(dst []byte, typ Type, format int16, field []byte) ([]byte, bool) {
 	bits := 64
 	switch typ.Family {
