@@ -1,6 +1,7 @@
 package opensearchtest
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"os/exec"
@@ -14,8 +15,15 @@ import (
 	"github.com/vecgate/vecgate/test/get/fetch"
 )
 
-// indexID is the id of an index, which OpenSearch chooses and tells in its complaints.
-var indexID = regexp.MustCompile(`\b[\w-]{22}\b`)
+var word = regexp.MustCompile(`[\w-]+`)
+
+// chosen leaves out the id of an index, which OpenSearch chooses, may begin and end with a dash, and is told in complaints.
+func chosen(w string) string {
+	if len(w) == 22 {
+		return "ID"
+	}
+	return w
+}
 
 // golang is day with one of the clients for Go.
 func golang(t *testing.T, client, url, token, what string) []string {
@@ -30,12 +38,15 @@ func golang(t *testing.T, client, url, token, what string) []string {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program, url, token, what).CombinedOutput()
+	cmd := exec.CommandContext(ctx, program, url, token, what)
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
 	if err != nil {
-		t.Errorf("%s %s at %s: %v\n%s", client, what, url, err, out)
+		t.Errorf("%s %s at %s: %v\n%s%s", client, what, url, err, out, complaints.String())
 		return []string{""}
 	}
-	return strings.Split(strings.TrimSpace(indexID.ReplaceAllString(string(out), "ID")), "\n")
+	return strings.Split(strings.TrimSpace(word.ReplaceAllStringFunc(string(out), chosen)), "\n")
 }
 
 // goSuite is a day, a look and a held upsert of one of the clients.

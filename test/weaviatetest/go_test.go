@@ -1,6 +1,7 @@
 package weaviatetest
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"os/exec"
@@ -30,9 +31,12 @@ func (w *theatre) golang(t *testing.T, direct bool, token, what string) []string
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program, rest, grpc, token, what).CombinedOutput()
+	cmd := exec.CommandContext(ctx, program, rest, grpc, token, what)
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
 	if err != nil {
-		t.Errorf("%s (direct: %v): %v\n%s", what, direct, err, out)
+		t.Errorf("%s (direct: %v): %v\n%s%s", what, direct, err, out, complaints.String())
 	}
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }

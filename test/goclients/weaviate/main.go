@@ -113,6 +113,17 @@ func answer(r *models.GraphQLResponse, err error) (any, error) {
 	return r.Data, nil
 }
 
+// groups is what GraphQL says of the groups of Day, which have no order of their own.
+func groups(r *models.GraphQLResponse, err error) (any, error) {
+	if _, err := answer(r, err); err != nil {
+		return nil, err
+	}
+	of, _ := r.Data["Aggregate"].(map[string]any)
+	list, _ := of["Day"].([]any)
+	slices.SortFunc(list, func(a, b any) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return list, nil
+}
+
 func (w worker) count(class string) (any, error) {
 	return answer(w.GraphQL().Aggregate().WithClassName(class).WithFields(graphql.Field{Name: "meta", Fields: []graphql.Field{{Name: "count"}}}).Do(w.ctx))
 }
@@ -161,7 +172,7 @@ func (w worker) everything() {
 	day.Saw("hybrid")(answer(w.GraphQL().Get().WithClassName("Day").WithFields(fields("title", "_additional{score}")...).WithHybrid(hybrid).WithLimit(2).Do(ctx)))
 	by := w.GraphQL().GroupByArgBuilder().WithPath([]string{"owner"}).WithGroups(2).WithObjectsPerGroup(2)
 	day.Saw("group")(answer(w.GraphQL().Get().WithClassName("Day").WithFields(fields("owner", "_additional{group{groupedBy{value} count hits{n}}}")...).WithNearVector(near).WithGroupBy(by).WithLimit(10).Do(ctx)))
-	day.Saw("sum")(answer(w.GraphQL().Aggregate().WithClassName("Day").WithFields(fields("groupedBy{value}", "n{sum maximum}")...).WithGroupBy("owner").Do(ctx)))
+	day.Saw("sum")(groups(w.GraphQL().Aggregate().WithClassName("Day").WithFields(fields("groupedBy{value}", "n{sum maximum}")...).WithGroupBy("owner").Do(ctx)))
 	day.Saw("raw")(answer(w.GraphQL().Raw().WithQuery(`{Get{Day(limit:1 where:{operator:Equal path:["n"] valueInt:7}){title email}}}`).Do(ctx)))
 
 	meta := &graphql.Metadata{ID: true, Distance: true, Vectors: []string{"default"}}
