@@ -63,7 +63,7 @@ func (d *Dialect) Read(ctx context.Context, r *httpwire.Request) (*httpwire.Call
 	}
 	for i := range table {
 		if e := &table[i]; e.route.Name == r.Route.Name {
-			c := &call{dialect: d, ctx: ctx, Request: r, out: httpwire.Call{Method: r.Route.Method, Query: r.Query, Body: r.Body, Forgets: true}}
+			c := &call{dialect: d, ctx: ctx, Request: r, out: httpwire.Call{Method: r.Route.Method, Query: r.Query, Body: r.Body}}
 			if err := c.closed(e.members); err != nil {
 				return nil, err
 			}

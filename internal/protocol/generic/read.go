@@ -33,7 +33,7 @@ func (op *operation) read(asked *httpwire.Request) (*httpwire.Call, error) {
 		}
 	}
 	r := &request{operation: op, Request: asked, at: access.Resource{Target: asked.Target}}
-	r.out = httpwire.Call{Method: op.Method, Path: op.path(asked.Params), Query: asked.Query, Body: asked.Body, Forgets: true}
+	r.out = httpwire.Call{Method: op.Method, Path: op.path(asked.Params), Query: asked.Query, Body: asked.Body}
 
 	// 1. What is it about?
 	var err error

@@ -62,15 +62,8 @@ func (s *Server) body(x *exchange, r *http.Request, route *Route) (text []byte, 
 	if !s.bodies.Take(n) {
 		return nil, release, tooMany()
 	}
-	memory := borrow(int(headroom + n))
-	release = func() {
-		s.bodies.Give(n)
-		// What waited may still be looked at elsewhere.
-		if x.call != nil && x.call.Forgets && !x.waited && x.lent.Load() == 0 {
-			memory.giveBack()
-		}
-	}
-	text = memory.text
+	release = func() { s.bodies.Give(n) }
+	text = make([]byte, headroom+n)
 	if _, err = io.ReadFull(r.Body, text[headroom:]); err != nil {
 		return nil, release, &Unclear{"its body ends early"}
 	}

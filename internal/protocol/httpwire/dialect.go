@@ -122,9 +122,6 @@ type Call struct {
 	Failure func(beginning []byte) string
 	// Done, if not nil, is called after the target carried out the call.
 	Done func()
-	// Forgets says that the dialect keeps nothing made of the request's values when the call is over, such as with a cursor:
-	// their memory becomes another request's. Texts of values are copies, and may be kept.
-	Forgets bool
 }
 
 // Obliged is how a call is sent and answered under its obligations.

@@ -11,7 +11,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"sync/atomic"
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/gate"
@@ -40,9 +39,8 @@ type exchange struct {
 	under   access.Obligations // what obliged fulfils
 	judged  []access.Access    // what look-ups may read from now on; anything while it is nil
 	resp    *http.Response
-	lent    atomic.Int32 // bodies that a transport has not closed
-	begun   bool         // a part of the answer has left
-	broken  bool         // the answer cannot be completed
+	begun   bool // a part of the answer has left
+	broken  bool // the answer cannot be completed
 }
 
 // set makes the operation of what was read.
@@ -203,17 +201,8 @@ func (x *exchange) Forward(ctx context.Context, c vault.Credential, _ gate.Tape)
 	if c, err = x.target.Narrow.For(c, x.session.Subject().ID, x.call.Accesses); err != nil {
 		return err
 	}
-	x.lend(r)
 	x.resp, err = x.target.send(r, c)
 	return err
-}
-
-// lend takes down that a transport gets what may stand in the memory of the request's body.
-func (x *exchange) lend(r *http.Request) {
-	if body, ok := r.Body.(*lent); ok {
-		x.lent.Add(1)
-		body.out = &x.lent
-	}
 }
 
 // Reply implements gate.Exchange.

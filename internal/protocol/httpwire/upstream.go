@@ -52,7 +52,7 @@ func (t *target) request(ctx context.Context, method, path, query string, body [
 	r.Header.Set("Accept-Encoding", "identity")
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
-		r.Body, r.ContentLength = &lent{rest: body}, int64(len(body))
+		r.Body, r.ContentLength = &whole{rest: body}, int64(len(body))
 	}
 	return r.WithContext(ctx), nil
 }
@@ -97,28 +97,25 @@ func (x *exchange) lookup(ctx context.Context, method, path string, document []b
 	if err != nil {
 		return 0, jsonstream.Value{}, err
 	}
-	return x.target.lookup(ctx, c, method, path, document, x.lend)
+	return x.target.lookup(ctx, c, method, path, document)
 }
 
 // Look makes what asks a target with GET, on the gateway's credential, for a carrier whose own protocol does not tell it all.
 func Look(t Target) func(ctx context.Context, c vault.Credential, path string) (status int, answer jsonstream.Value, err error) {
 	at := &target{Target: t, client: transport(t)}
 	return func(ctx context.Context, c vault.Credential, path string) (int, jsonstream.Value, error) {
-		return at.lookup(ctx, c, http.MethodGet, path, nil, nil)
+		return at.lookup(ctx, c, http.MethodGet, path, nil)
 	}
 }
 
-// lookup asks on the gateway's credential; lend, if not nil, is told what holds the document.
-func (t *target) lookup(ctx context.Context, c vault.Credential, method, path string, document []byte, lend func(*http.Request)) (int, jsonstream.Value, error) {
+// lookup asks on the gateway's credential.
+func (t *target) lookup(ctx context.Context, c vault.Credential, method, path string, document []byte) (int, jsonstream.Value, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialing)
 	defer cancel()
 	path, query, _ := strings.Cut(path, "?")
 	r, err := t.request(ctx, method, path, query, document)
 	if err != nil {
 		return 0, jsonstream.Value{}, err
-	}
-	if lend != nil {
-		lend(r)
 	}
 	resp, err := t.send(r, c)
 	if err != nil {

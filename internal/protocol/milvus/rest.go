@@ -81,7 +81,7 @@ func (d *REST) Read(ctx context.Context, r *httpwire.Request) (*httpwire.Call, e
 		if e.name != r.Route.Name {
 			continue
 		}
-		c := &restCall{Request: r, ctx: ctx, dialect: d, entry: e, out: httpwire.Call{Method: http.MethodPost, Path: r.Route.Path, Query: r.Query, Headers: r.Headers, Body: r.Body, Failure: restFailure, Forgets: true}}
+		c := &restCall{Request: r, ctx: ctx, dialect: d, entry: e, out: httpwire.Call{Method: http.MethodPost, Path: r.Route.Path, Query: r.Query, Headers: r.Headers, Body: r.Body, Failure: restFailure}}
 		err := c.closed(e.members)
 		if err == nil {
 			err = c.database()

@@ -72,7 +72,7 @@ func (d *Dialect) Read(ctx context.Context, r *httpwire.Request) (*httpwire.Call
 			return nil, unclear("its version of the interface is not known here")
 		}
 		c := &call{dialect: d, ctx: ctx, Request: r, place: place{r.Target, d.Index}, out: httpwire.Call{
-			Method: r.Route.Method, Path: path(r), Query: r.Query, Lists: r.Lists, Headers: r.Headers, Body: r.Body, Lines: r.Lines, Forgets: true,
+			Method: r.Route.Method, Path: path(r), Query: r.Query, Lists: r.Lists, Headers: r.Headers, Body: r.Body, Lines: r.Lines,
 		}}
 		if err := c.closed(e.members); err != nil {
 			return nil, err

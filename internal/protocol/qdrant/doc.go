@@ -48,7 +48,7 @@ func (d *REST) Error(r *access.Refusal) (int, []byte) {
 func (d *REST) Read(ctx context.Context, r *httpwire.Request) (*httpwire.Call, error) {
 	for i := range table {
 		if e := &table[i]; e.route.Name == r.Route.Name {
-			c := &call{Request: r, ctx: ctx, dialect: d, out: httpwire.Call{Method: r.Route.Method, Query: r.Query, Body: r.Body, Forgets: true}}
+			c := &call{Request: r, ctx: ctx, dialect: d, out: httpwire.Call{Method: r.Route.Method, Query: r.Query, Body: r.Body}}
 			if err := c.begin(); err != nil {
 				return nil, err
 			}

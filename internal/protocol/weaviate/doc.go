@@ -62,7 +62,7 @@ func (d *Dialect) Read(ctx context.Context, r *httpwire.Request) (*httpwire.Call
 			continue
 		}
 		c := &call{
-			Request: r, out: httpwire.Call{Method: r.Route.Method, Query: r.Query, Body: r.Body, Forgets: true},
+			Request: r, out: httpwire.Call{Method: r.Route.Method, Query: r.Query, Body: r.Body},
 			reading: reading{ctx: ctx, target: r.Target, look: r.Ask, catalog: &d.catalog}, message: d.Message,
 		}
 		if err := c.closed(e.members); err != nil {
