@@ -291,6 +291,7 @@ func (f *field) memory(ctx context.Context, p plan) (string, error) {
 			float64(after-before)/float64(p.idle), float64(more)/1024, float64(more)/float64(len(atWork)))
 		f.log.Info("measured", "what", "memory "+c.name, "before_kb", before, "after_kb", after, "busy_kb", most)
 	}
+	b.WriteString("\n")
 	return b.String(), nil
 }
 
