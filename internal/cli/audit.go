@@ -304,7 +304,7 @@ const maxShown = 1_000_000
 // recordTypes are those that can be asked for.
 var recordTypes = []audit.Type{
 	audit.TypeIntent, audit.TypeOutcome, audit.TypeRefusal, audit.TypeSessionOpen, audit.TypeSessionClose, audit.TypeSignIn, audit.TypeRequest,
-	audit.TypeVote, audit.TypePolicy, audit.TypeAdmin, audit.TypeStart, audit.TypeStop, audit.TypeRecovered, audit.TypeGap,
+	audit.TypeVote, audit.TypeTicket, audit.TypePolicy, audit.TypeAdmin, audit.TypeStart, audit.TypeStop, audit.TypeRecovered, audit.TypeGap,
 }
 
 func listed(types []audit.Type) string {
@@ -358,6 +358,7 @@ func recordLine(r *audit.Record) string {
 	}
 	add("grant=", r.Grant)
 	add("ticket=", r.Ticket)
+	add("ticket_sha256=", r.TicketHash)
 	add("state=", r.State)
 	if r.Type == audit.TypeOutcome {
 		words = append(words, fmt.Sprintf("rows=%d bytes=%d %s", r.Rows, r.Bytes, time.Duration(r.Micros)*time.Microsecond))

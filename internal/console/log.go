@@ -14,7 +14,7 @@ import (
 
 // recordTypes are the kinds of records, in the order of the filter.
 var recordTypes = []string{
-	"intent", "outcome", "refusal", "session.open", "session.close", "signin", "request", "vote", "policy", "admin", "start", "stop", "recovered", "gap",
+	"intent", "outcome", "refusal", "session.open", "session.close", "signin", "request", "vote", "ticket", "policy", "admin", "start", "stop", "recovered", "gap",
 }
 
 type logData struct {

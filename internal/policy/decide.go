@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,6 +43,14 @@ func (p *Policy) deny(reason access.Reason) access.Decision {
 
 // decide is Decide where more than one access or more than the subject, the action and the resource matter.
 func (v *view) decide(op *access.Operation, about access.Context) access.Decision {
+	lookUp := false
+	d := v.weigh(op, about, &lookUp)
+	d.LookUp = lookUp
+	return d
+}
+
+// weigh is decide, and says in lookUp whether it asked for a ticket that nobody has looked up.
+func (v *view) weigh(op *access.Operation, about access.Context, lookUp *bool) access.Decision {
 	accesses := op.Accesses
 	if op.Unclear != "" && !hasUnknown(accesses) {
 		// What could not be read may do anything, on the target that the rest is about.
@@ -60,7 +69,7 @@ func (v *view) decide(op *access.Operation, about access.Context) access.Decisio
 	}
 	d := access.Decision{Effect: access.Allow, Policy: v.policy.digest}
 	var terms *access.HoldTerms
-	var holdWhy, holdPosition string
+	var holdWhy, holdPosition, holdTicket string
 	var holdAt question
 	var holding []*rule   // conditional protects that hold for any access
 	var filtering []*rule // protects whose filter concerns any access
@@ -78,12 +87,16 @@ func (v *view) decide(op *access.Operation, about access.Context) access.Decisio
 		}
 		f := &facts{subject: v.subject, access: &access.Access{Action: q.action, Resource: a.Resource, Attributes: a.Attributes}, context: &about}
 		verdict := v.settle(q, j, f, op)
+		*lookUp = *lookUp || f.lookUp
 		if verdict.effect == access.Deny {
 			return v.policy.deny(verdict.reason)
 		}
 		if verdict.effect == access.Hold {
 			if terms == nil {
 				terms, holdAt, holdWhy, holdPosition = termsOf(verdict.rule), q, verdict.rule.because, verdict.rule.position
+				if verdict.ticket != nil && about.Ticket != "" {
+					holdTicket = fmt.Sprintf("; rule %s does not let it pass at once: %s", verdict.ticket.rule, verdict.ticket.what)
+				}
 			} else if terms.Rule != verdict.rule.name {
 				merged, ok := merge(terms, termsOf(verdict.rule))
 				if !ok {
@@ -117,7 +130,7 @@ func (v *view) decide(op *access.Operation, about access.Context) access.Decisio
 		holdWhy = why
 	}
 	d.Effect, d.Hold = access.Hold, terms
-	d.Reason = heldFor(v.subject, holdAt, terms, holdPosition, holdWhy)
+	d.Reason = heldFor(v.subject, holdAt, terms, holdPosition, holdWhy, holdTicket)
 	return d
 }
 
@@ -167,6 +180,12 @@ type verdict struct {
 	effect access.Effect
 	reason access.Reason
 	rule   *rule // the allow that is used
+	ticket *noTicket
+}
+
+// noTicket is why a rule that wants a reviewed ticket was passed over.
+type noTicket struct {
+	rule, what, hint string
 }
 
 // settle judges one access: the credential's scope, what is denied, what duties are kept apart, and then the allow that
@@ -191,27 +210,28 @@ func (v *view) settle(q question, j *judgement, f *facts, op *access.Operation) 
 		return verdict{effect: access.Deny, reason: deniedBySeparation(v.subject, q, j.conflict)}
 	}
 	// 5. Of the allows that match, the one that asks least.
-	var short *access.Reason // why a rule with a ticket was passed over
+	var short *noTicket
+	var shortOf *rule
 	for _, r := range j.allows {
 		if !r.when.holds(f, true) {
 			continue
 		}
 		if r.after != nil && r.after.ticket {
-			if why := v.ticket(f, op); why != "" {
+			if why := v.ticket(f); why != nil {
 				if short == nil {
-					reason := needsTicket(v, q, r, why)
-					short = &reason
+					short, shortOf = why, r
+					short.rule = r.name
 				}
 				continue
 			}
 		}
 		if r.needsPersons() {
-			return verdict{effect: access.Hold, rule: r}
+			return verdict{effect: access.Hold, rule: r, ticket: short}
 		}
 		return verdict{effect: access.Allow, reason: allowedBy(v.subject, q, r), rule: r}
 	}
 	if short != nil {
-		return verdict{effect: access.Deny, reason: *short}
+		return verdict{effect: access.Deny, reason: needsTicket(v, q, shortOf, short)}
 	}
 	why := ""
 	if op != nil {
@@ -229,18 +249,23 @@ func (v *view) connect(q question) verdict {
 	return verdict{effect: access.Deny, reason: deniedByDefault(v, q, "")}
 }
 
-// ticket says why the attached ticket does not do, "" when it does.
-func (v *view) ticket(f *facts, op *access.Operation) string {
+// ticket says why the attached ticket does not do, nil when it does.
+func (v *view) ticket(f *facts) *noTicket {
 	switch {
 	case v.policy.tickets == nil:
-		return "this gateway has no ticket system to ask"
+		return &noTicket{what: "this gateway has no ticket system to ask", hint: "tell the operator of the gateway that no ticket system is connected"}
 	case f.context.Ticket == "":
-		return "none is attached"
+		return &noTicket{what: "none is attached", hint: attach}
 	}
-	if err := v.policy.tickets.Reviewed(f.context.Ticket, v.subject, op, f.context.Now); err != nil {
-		return fmt.Sprintf("%s: %v", f.context.Ticket, err)
+	f.lookUp = f.lookUp || f.context.Change == nil
+	err := v.policy.tickets.Reviewed(f.context, v.subject, f.access)
+	if err == nil {
+		return nil
 	}
-	return ""
+	if refusal, ok := errors.AsType[*access.Refusal](err); ok {
+		return &noTicket{what: f.context.Ticket + ": " + refusal.Message, hint: refusal.Hint}
+	}
+	return &noTicket{what: fmt.Sprintf("%s: %v", f.context.Ticket, err), hint: attach}
 }
 
 // finish returns the whole decision about a question when neither attributes nor context can change it.

@@ -232,7 +232,7 @@ protect:
 		t.Errorf("team a: vectors are masked with %q", m)
 	}
 	g = p.view(none).guard("products", p.view(none).oblige(&access.Obligations{}, p.view(none).judge(question{access.Fetch, items}), question{access.Fetch, items},
-		&facts{none, &access.Access{Action: access.Fetch, Resource: items}, &access.Context{}}, nil))
+		&facts{subject: none, access: &access.Access{Action: access.Fetch, Resource: items}, context: &access.Context{}}, nil))
 	if m := g.Field(items, "email", false).Mask; m != access.MaskRedact {
 		t.Errorf("no team: email is masked with %q", m)
 	}
@@ -577,7 +577,7 @@ func TestCachesAreBounded(t *testing.T) {
 
 type angryTickets struct{}
 
-func (angryTickets) Reviewed(string, *access.Subject, *access.Operation, time.Time) error {
+func (angryTickets) Reviewed(*access.Context, *access.Subject, *access.Access) error {
 	return errors.New("reviewed by its author")
 }
 

@@ -51,8 +51,8 @@ func (p *Policy) Explain(s *access.Subject, a access.Access, about access.Contex
 			st.Why = "could let something pass on " + a.Resource.Target
 		case used:
 			st.Applies, st.Why = false, "matches, but another one asks less"
-		case r.after != nil && r.after.ticket && v.ticket(f, op) != "":
-			st.Applies, st.Why = false, "wants a reviewed change ticket: "+v.ticket(f, op)
+		case r.after != nil && r.after.ticket && v.ticket(f) != nil:
+			st.Applies, st.Why = false, "wants a reviewed change ticket: "+v.ticket(f).what
 		case r.needsPersons():
 			used, st.Why = true, "matches, after "+showTerms(termsOf(r))
 		default:
