@@ -49,7 +49,7 @@ type Config struct {
 	MaxAge    time.Duration // since the review; 0 means any
 	Covers    string        // condition on ticket and access; empty covers everything
 	Keep      time.Duration // how long an answer is good for reading
-	Fresh     time.Duration // and for writing
+	Fresh     time.Duration // and for writing; 0 asks every time
 	Wait      time.Duration // the longest that a request waits for an answer
 
 	// For KindHTTP: expressions over the answer.
@@ -196,7 +196,7 @@ func compile(configs []Config) ([]*system, error) {
 func newSystem(c Config) (*system, error) {
 	s := &system{Config: c}
 	s.Reviewers = max(c.Reviewers, 1)
-	s.Keep, s.Fresh, s.Wait = cmp.Or(c.Keep, time.Minute), cmp.Or(c.Fresh, time.Minute), cmp.Or(c.Wait, 5*time.Second)
+	s.Keep, s.Fresh, s.Wait = cmp.Or(c.Keep, time.Minute), c.Fresh, cmp.Or(c.Wait, 5*time.Second)
 	var err error
 	if s.match, err = regexp.Compile(`\A(?:` + c.Match + `)\z`); err != nil || c.Match == "" {
 		return nil, fmt.Errorf("match: %q is not a regular expression", c.Match)

@@ -90,8 +90,12 @@ func (d *described) read(s *system, name string, document map[string]any) (revie
 		}
 	}
 	if d.at != nil {
-		if r.at, err = d.at.moment(v); err != nil {
+		at, err := d.at.moment(v)
+		if err != nil {
 			return r, odd("when it was reviewed", err)
+		}
+		for i := range r.by {
+			r.by[i].at = at
 		}
 	}
 	return r, nil

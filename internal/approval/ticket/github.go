@@ -180,8 +180,8 @@ func (g *gitHub) read(s *system, document map[string]any) (review, error) {
 				return r, odd(s, fmt.Errorf("submitted_at: %w", err))
 			}
 			a := gitHubUser(login, v["id"])
-			a.machine = text(v, "type") != "User"
-			r.by, r.at = append(r.by, a), earlier(r.at, at)
+			a.machine, a.at = text(v, "type") != "User", at
+			r.by = append(r.by, a)
 		}
 	}
 	draft, said := p["draft"].(bool)

@@ -25,7 +25,7 @@ func (b *Book) LookUp(ctx context.Context, s *access.Subject, ticket string, wri
 			p = &page{}
 			b.pages[ticket] = p
 		}
-		if c := p.change; c != nil && p.system == sys && p.flight == nil && b.opts.Now().Before(p.at.Add(c.good(s, write))) {
+		if c := p.change; c != nil && p.system == sys && p.flight == nil && b.opts.Now().Before(p.at.Add(c.good(s, write, b.opts.Now()))) {
 			b.mu.Unlock()
 			return c
 		}
@@ -70,12 +70,12 @@ func busy(s *system) *access.Refusal {
 }
 
 // good is how long an answer counts. One that does not satisfy is soon asked for again: somebody may be reviewing it.
-func (c *change) good(s *access.Subject, write bool) time.Duration {
+func (c *change) good(s *access.Subject, write bool, now time.Time) time.Duration {
 	long := c.system.Keep
 	if write {
 		long = min(long, c.system.Fresh)
 	}
-	if c.fault != nil || !c.review.approved || c.peers(s) != nil {
+	if c.fault != nil || !c.review.approved || c.peers(s, now) != nil {
 		return min(long, keepFailure)
 	}
 	return long

@@ -19,7 +19,6 @@ type review struct {
 	by       []account // who approved it
 	opens    time.Time // zero when the change may be made at any time before closes
 	closes   time.Time // zero when it may be made at any time from opens on
-	at       time.Time // when it was reviewed last; zero when the system does not say
 }
 
 // account is somebody as a ticket system knows them.
@@ -27,6 +26,7 @@ type account struct {
 	name    string         // the system's own, unique there
 	claims  map[string]any // what else it says of them
 	machine bool
+	at      time.Time // of an approval; zero when the system does not say
 }
 
 // change is one answer of a system. It never changes and implements access.Change.
@@ -57,7 +57,7 @@ func (c *change) Reviewed(s *access.Subject, a *access.Access, now time.Time) er
 	if !r.approved {
 		return &access.Refusal{Message: fmt.Sprintf("%s does not have it approved (%s)", name, cmp.Or(r.standing, "it does not say why")), Hint: fmt.Sprintf("have it approved in %s, %s", name, another)}
 	}
-	// 2. It is open now, and the review is not stale.
+	// 2. It is open now.
 	if !r.opens.IsZero() && now.Before(r.opens) {
 		return &access.Refusal{Message: "its change window opens at " + r.opens.UTC().Format(time.RFC3339), Hint: "wait for that, " + another}
 	}
@@ -67,16 +67,8 @@ func (c *change) Reviewed(s *access.Subject, a *access.Access, now time.Time) er
 	if !r.opens.IsZero() && !r.closes.IsZero() && !r.opens.Before(r.closes) {
 		return &access.Refusal{Message: "its change window ends before it begins", Hint: fmt.Sprintf("set it right in %s", name)}
 	}
-	if oldest := c.system.MaxAge; oldest > 0 {
-		if r.at.IsZero() {
-			return &access.Refusal{Message: fmt.Sprintf("%s does not say when it was reviewed, and a review counts for %s only", name, span(oldest)), Hint: operator}
-		}
-		if now.Sub(r.at) > oldest {
-			return &access.Refusal{Message: fmt.Sprintf("it was reviewed at %s, and a review counts for %s only", r.at.UTC().Format(time.RFC3339), span(oldest)), Hint: fmt.Sprintf("have it reviewed anew in %s, %s", name, another)}
-		}
-	}
-	// 3. Enough persons reviewed it who are not the subject, nor answer for it.
-	if err := c.peers(s); err != nil {
+	// 3. Enough persons reviewed it, not too long ago, who are not the subject, nor answer for it.
+	if err := c.peers(s, now); err != nil {
 		return err
 	}
 	// 4. It is about this.
@@ -94,7 +86,7 @@ func (c *change) Reviewed(s *access.Subject, a *access.Access, now time.Time) er
 }
 
 // peers says why too few persons reviewed the change, nil when enough did.
-func (c *change) peers(s *access.Subject) error {
+func (c *change) peers(s *access.Subject, now time.Time) error {
 	if c.review.approved && s.Person == "" && s.Owner == "" {
 		return &access.Refusal{
 			Message: fmt.Sprintf("nobody is known to answer for %s, so nobody can be told apart from them", s.Display()),
@@ -123,6 +115,10 @@ func (c *change) peers(s *access.Subject) error {
 			pass(a, "is the change's own author")
 		case c.is(s, a, who):
 			pass(a, "is who asks, or answers for who asks")
+		case c.system.MaxAge > 0 && a.at.IsZero():
+			pass(a, fmt.Sprintf("approved it at a time that is not known, and a review counts for %s only", span(c.system.MaxAge)))
+		case c.system.MaxAge > 0 && now.Sub(a.at) > c.system.MaxAge:
+			pass(a, fmt.Sprintf("approved it at %s, and a review counts for %s only", a.at.UTC().Format(time.RFC3339), span(c.system.MaxAge)))
 		case !slices.ContainsFunc(peers, func(o string) bool { return strings.EqualFold(o, who) }):
 			peers = append(peers, who)
 		}

@@ -115,22 +115,12 @@ func (n *serviceNow) read(s *system, request map[string]any, approvers []map[str
 		if active := text(row, "approver.active"); a.name == "" || active == "false" || row["approver.active"] == false {
 			continue // whoever has left does not vouch for anything
 		}
-		r.by = append(r.by, a)
-		at, err := serviceNowTime(text(row, "sys_updated_on"))
-		if err != nil {
+		if a.at, err = serviceNowTime(text(row, "sys_updated_on")); err != nil {
 			return r, odd(s, fmt.Errorf("sys_updated_on: %w", err))
 		}
-		r.at = earlier(r.at, at)
+		r.by = append(r.by, a)
 	}
 	return r, nil
-}
-
-// earlier is the time that comes first; a review is as old as its oldest approval.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 func serviceNowUser(row map[string]any, role string) account {
