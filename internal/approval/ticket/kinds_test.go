@@ -2,6 +2,7 @@ package ticket_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -280,26 +281,27 @@ func fuzz(f *testing.F, configs func(string) []ticket.Config, name, answer strin
 	f.Add([]byte(answer), []byte(`[{"user":{"login":"olga-gh","type":"User"},"state":"APPROVED","commit_id":"x","author_association":"OWNER","submitted_at":"2026-11-17T17:43:43Z"}]`))
 	f.Add([]byte(`[]`), []byte(`{}`))
 	f.Add([]byte(`{"a":[{}],"a":1}`), []byte("\xff"))
+	var said [][]byte
+	next := func() []byte {
+		b := said[0]
+		if len(said) > 1 {
+			said = said[1:]
+		}
+		return b
+	}
+	all := configs("http://127.0.0.1:1")
+	for i := range all {
+		c := &all[i]
+		c.Account, c.Covers, c.Fresh, c.Transport = nil, "", 0, answers(next)
+		c.Accounts = map[string]string{"olga-gh": olga.ID, "olga.ops@example.com": olga.ID}
+	}
+	b, err := ticket.NewBook(all, ticket.Options{Recorder: forgetful{}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return noon }})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(b.Close)
 	f.Fuzz(func(t *testing.T, first, then []byte) {
-		var all []ticket.Config
-		for _, c := range configs("http://127.0.0.1:1") {
-			c.Account, c.Covers = nil, ""
-			c.Accounts = map[string]string{"olga-gh": olga.ID, "olga.ops@example.com": olga.ID}
-			n := 0
-			c.Transport = answers(func() []byte {
-				if n++; n == 1 {
-					return first
-				}
-				return then
-			})
-			all = append(all, c)
-		}
-		d := &desk{now: noon}
-		b, err := ticket.NewBook(all, ticket.Options{Recorder: d, Log: discard, Now: d.Now})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer b.Close()
+		said = [][]byte{first, then}
 		c := b.LookUp(t.Context(), olga, name, true)
 		if err := c.Reviewed(olga, items, noon); err == nil {
 			t.Errorf("reviewed by nobody but her: %q, %q", first, then)
