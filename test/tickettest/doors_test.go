@@ -3,6 +3,8 @@ package tickettest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -204,6 +206,15 @@ func evidence(t *testing.T, g *world.Gateway) {
 			if of := shown[r.Hash]; r.Ticket != "CHG-1" || of.Ticket != "CHG-1" || of.Seq >= r.Seq {
 				t.Errorf("record %d rests on %+v: %+v", r.Seq, of, r)
 			}
+		}
+	}
+	for hash, r := range shown {
+		said, err := g.Vecgate(context.Background(), nil, "audit", "show", fmt.Sprint(r.Seq), "--said", "--dir", g.AuditDir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum := sha256.Sum256([]byte(said)); hex.EncodeToString(sum[:]) != hash || !strings.Contains(said, `"title":"new prices"`) {
+			t.Errorf("what is sealed beside record %d is %s", r.Seq, said)
 		}
 	}
 	if passed != 4 {
