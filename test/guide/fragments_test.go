@@ -27,6 +27,11 @@ policy: policy.yaml
 audit: {self: true}
 `
 
+// anyTarget is a target with its listener, for fragments that are about neither.
+const anyTarget = `listeners: [{name: rest, protocol: http, address: "127.0.0.1:8000"}]
+targets: [{name: docs, engine: chroma, address: "127.0.0.1:8001", tls: {mode: "off"}, credential: {}}]
+`
+
 // TestTheFragmentsInTheGuidesOfTheEnginesAreSound puts every fragment of a configuration or of a policy into a whole one.
 func TestTheFragmentsInTheGuidesOfTheEnginesAreSound(t *testing.T) {
 	binary, err := world.Build()
@@ -34,7 +39,7 @@ func TestTheFragmentsInTheGuidesOfTheEnginesAreSound(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, fragments := range map[string]int{
-		"chroma.md": 3, "generic-http.md": 3, "milvus.md": 2, "opensearch.md": 1, "pinecone.md": 2, "qdrant.md": 2, "weaviate.md": 2,
+		"chroma.md": 3, "generic-http.md": 3, "milvus.md": 2, "opensearch.md": 1, "pinecone.md": 2, "qdrant.md": 2, "tickets.md": 4, "weaviate.md": 2,
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join(world.Root(), "docs/guide", name))
@@ -55,6 +60,8 @@ func TestTheFragmentsInTheGuidesOfTheEnginesAreSound(t *testing.T) {
 					if !strings.Contains(fragment, "listeners:\n") {
 						config += "listeners: [{name: rest, protocol: http, address: \"127.0.0.1:8000\"}]\n"
 					}
+				case strings.Contains(fragment, "tickets:\n"):
+					config, args = around+anyTarget+fragment, []string{"check"}
 				case strings.Contains(fragment, "allow:\n"):
 					policy = fragment
 				default:
