@@ -456,18 +456,19 @@ func TestDigestBindsEverythingThatMatters(t *testing.T) {
 	elsewhere := drop
 	elsewhere.Resource.Collection = "d"
 	all := map[string]string{
-		"base":       Digest(alice, "t", "p", op("q", nil)),
-		"subject":    Digest(bob, "t", "p", op("q", nil)),
-		"target":     Digest(alice, "u", "p", op("q", nil)),
-		"policy":     Digest(alice, "t", "r", op("q", nil)),
-		"text":       Digest(alice, "t", "p", op("Q", nil)),
-		"parameters": Digest(alice, "t", "p", op("q", []byte("q\x00x"))),
-		"shifted":    Digest(alice, "tp", "", op("q", nil)),
-		"effect":     Digest(alice, "t", "p", &access.Operation{Text: "q", Accesses: []access.Access{drop}}),
-		"elsewhere":  Digest(alice, "t", "p", &access.Operation{Text: "q", Accesses: []access.Access{elsewhere}}),
-		"both":       Digest(alice, "t", "p", &access.Operation{Text: "q", Accesses: []access.Access{drop, elsewhere}}),
+		"base":       Digest(alice, "t", "p", "", op("q", nil)),
+		"subject":    Digest(bob, "t", "p", "", op("q", nil)),
+		"target":     Digest(alice, "u", "p", "", op("q", nil)),
+		"policy":     Digest(alice, "t", "r", "", op("q", nil)),
+		"text":       Digest(alice, "t", "p", "", op("Q", nil)),
+		"parameters": Digest(alice, "t", "p", "", op("q", []byte("q\x00x"))),
+		"shifted":    Digest(alice, "tp", "", "", op("q", nil)),
+		"ticket":     Digest(alice, "t", "p", "CHG-7", op("q", nil)),
+		"effect":     Digest(alice, "t", "p", "", &access.Operation{Text: "q", Accesses: []access.Access{drop}}),
+		"elsewhere":  Digest(alice, "t", "p", "", &access.Operation{Text: "q", Accesses: []access.Access{elsewhere}}),
+		"both":       Digest(alice, "t", "p", "", &access.Operation{Text: "q", Accesses: []access.Access{drop, elsewhere}}),
 	}
-	if all["both"] != Digest(alice, "t", "p", &access.Operation{Text: "q", Accesses: []access.Access{elsewhere, drop}}) {
+	if all["both"] != Digest(alice, "t", "p", "", &access.Operation{Text: "q", Accesses: []access.Access{elsewhere, drop}}) {
 		t.Error("the order in which effects are found makes another request")
 	}
 	seen := map[string]string{}

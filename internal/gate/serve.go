@@ -135,6 +135,7 @@ func (w *walk) decide(ctx context.Context, about *access.Context) access.Decisio
 		return decision
 	}
 	w.lookUp(ctx, about)
+	about.Now = g.Now()
 	return g.Policy.Decide(w.subject, w.op, *about)
 }
 
@@ -229,7 +230,11 @@ func (w *walk) hold(ctx context.Context, about access.Context, held access.Decis
 	if op.Text == "" && op.Tell != nil {
 		op.Text = op.Tell()
 	}
-	digest := Digest(w.subject, w.target.Name, held.Policy, op)
+	ticket := ""
+	if about.Change != nil {
+		ticket = about.Ticket
+	}
+	digest := Digest(w.subject, w.target.Name, held.Policy, ticket, op)
 	filed, err := g.Approvals.Ask(ctx, access.Ask{
 		Digest: digest, Subject: w.subject, Target: w.target.Name, Operation: op, Terms: *held.Hold,
 		Policy: held.Policy, Ticket: about.Ticket, Session: w.id,
@@ -342,15 +347,15 @@ func (w *walk) stoppedWaiting(ctx context.Context, filed access.Request, notice 
 	return asRefusal(fmt.Errorf("wait for request %s: %w", filed.ID, err), access.CodeInternal)
 }
 
-// Digest is what an approval is bound to: who, where, under which policy, exactly what, and what that would do: the same
-// words mean something else once an alias has been moved.
-func Digest(s *access.Subject, target, policy string, op *access.Operation) string {
+// Digest is what an approval is bound to: who, where, under which policy and, when it counts, which change ticket, exactly
+// what, and what that would do: the same words mean something else once an alias has been moved.
+func Digest(s *access.Subject, target, policy, ticket string, op *access.Operation) string {
 	h := sha256.New()
 	body := op.Canonical
 	if body == nil {
 		body = []byte(op.Text)
 	}
-	parts := [][]byte{[]byte("vecgate request v2"), []byte(s.ID), []byte(target), []byte(policy), body}
+	parts := [][]byte{[]byte("vecgate request v3"), []byte(s.ID), []byte(target), []byte(policy), []byte(ticket), body}
 	for _, part := range append(parts, effects(op.Accesses)...) {
 		var n [8]byte
 		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
