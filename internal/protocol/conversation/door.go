@@ -24,6 +24,7 @@ type Door struct {
 	Idle     time.Duration // a session that is silent for so long ends
 	Session  time.Duration // a session ends after so long
 	SignIns  int           // sign-ins of one address at once
+	Taking   time.Duration // a client that takes nothing of its answer for so long loses it; 0 means Taking
 	Now      func() time.Time
 
 	guests guests
