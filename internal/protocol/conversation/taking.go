@@ -1,14 +1,16 @@
 package conversation
 
 import (
+	"io"
 	"net/http"
 	"sync"
 	"time"
 )
 
-// Taking is how long a client may leave off taking what it is sent. Without a bound, who asks, and never reads the answer,
-// keeps a connection that counts as one at work for ever; nobody needs a credential for that.
-const Taking = 2 * time.Minute
+// Taking is how long a client may leave off taking what it is sent, or sending what nobody reads any more. Without a bound,
+// who asks, and never reads the answer, keeps a connection that counts as one at work for ever; nobody needs a credential
+// for that.
+const Taking = time.Minute
 
 // patient ends the answers that nobody takes. What waits before it is sent, such as a request that is held, has all the time
 // it wants.
@@ -23,6 +25,10 @@ func (p *patient) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !t.streams {
 		// That of the request before is over, and net/http itself says 100 Continue.
 		_ = t.control.SetWriteDeadline(time.Time{}) // every connection of net/http can
+		if r.Body != http.NoBody {
+			t.unread = &unread{ReadCloser: r.Body}
+			r.Body = t.unread
+		}
 	}
 	defer t.end()
 	p.next.ServeHTTP(t, r)
@@ -33,7 +39,8 @@ type taker struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	longest time.Duration
-	streams bool // HTTP/2, where a deadline ends its stream also while nothing is written
+	streams bool    // HTTP/2, where a deadline ends its stream also while nothing is written
+	unread  *unread // the body, unless there is none
 
 	mu      sync.Mutex
 	timer   *time.Timer
@@ -58,7 +65,7 @@ func (t *taker) FlushError() error {
 // bound begins a piece; what it returns ends it.
 func (t *taker) bound() (end func()) {
 	if !t.streams {
-		_ = t.control.SetWriteDeadline(time.Now().Add(t.longest))
+		t.rest()
 		return func() {}
 	}
 	t.mu.Lock()
@@ -88,7 +95,34 @@ func (t *taker) giveUp() {
 	}
 }
 
-// end bounds what net/http sends once the handler is done.
+// end bounds what net/http does once the handler is done.
 func (t *taker) end() {
+	if !t.streams {
+		t.rest()
+		return
+	}
 	_ = t.control.SetWriteDeadline(time.Now().Add(t.longest))
+}
+
+// rest bounds what is sent over HTTP/1, and what net/http reads before: what is left of the body.
+func (t *taker) rest() {
+	late := time.Now().Add(t.longest)
+	_ = t.control.SetWriteDeadline(late)
+	if t.unread != nil && !t.unread.over {
+		_ = t.control.SetReadDeadline(late)
+	}
+}
+
+// unread is a body that knows whether it was read to its end: from then on net/http listens whether the client is still there,
+// which a deadline would end.
+type unread struct {
+	io.ReadCloser
+	over bool
+}
+
+// Read implements io.Reader.
+func (u *unread) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	u.over = u.over || err != nil
+	return n, err
 }

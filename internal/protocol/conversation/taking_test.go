@@ -79,6 +79,28 @@ func TestAClientThatTakesNoAnswersLosesItsConnection(t *testing.T) {
 	await(t, states, http.StateClosed)
 }
 
+// Who is refused before the document was read is not waited for: net/http reads what is left of it before it answers.
+func TestAClientThatDoesNotSendWhatItAnnouncedLosesItsConnection(t *testing.T) {
+	for name, h := range map[string]http.HandlerFunc{
+		"refused at once":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
+		"a flushed answer": func(w http.ResponseWriter, _ *http.Request) { _ = http.NewResponseController(w).Flush() },
+		"a long answer":    func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", 64<<10)) },
+		"after a part": func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.ReadFull(r.Body, make([]byte, 2))
+			w.WriteHeader(http.StatusUnauthorized)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address, states := served(t, h)
+			conn := dial(t, address)
+			if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n123"); err != nil {
+				t.Fatal(err)
+			}
+			await(t, states, http.StateClosed)
+		})
+	}
+}
+
 // frame is one of HTTP/2.
 func frame(kind, flags byte, stream uint32, payload ...byte) []byte {
 	b := binary.BigEndian.AppendUint32(nil, uint32(len(payload))<<8|uint32(kind))
