@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/admin"
 	"github.com/vecgate/vecgate/internal/approval"
 	"github.com/vecgate/vecgate/internal/audit"
 	"github.com/vecgate/vecgate/internal/config"
@@ -241,10 +242,8 @@ func (s *Server) listenHTTP(ctx context.Context, lc net.ListenConfig, name, addr
 		tlsConfig.NextProtos = []string{"h2", "http/1.1"}
 		ln = tls.NewListener(ln, tlsConfig)
 	}
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ConnState: newVisitors(roomForVisitors).see, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
+	server := admin.HTTPServer(handler, s.log)
+	server.ConnState = newVisitors(roomForVisitors).see
 	serve := func(ctx context.Context, ln net.Listener) error {
 		stop := context.AfterFunc(ctx, func() {
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
