@@ -30,6 +30,7 @@ import (
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/identity"
 	"github.com/vecgate/vecgate/internal/policy"
+	"github.com/vecgate/vecgate/internal/protocol/astray"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
 	"github.com/vecgate/vecgate/internal/protocol/postgres"
@@ -70,6 +71,7 @@ type Server struct {
 	calling  map[string]grpcwire.Dialect // what it speaks over gRPC
 	fronts   []front
 	evidence *evidence
+	locks    []*os.File // of what only one process may use
 
 	policySince atomic.Pointer[time.Time]
 }
@@ -102,8 +104,8 @@ func Run(ctx context.Context, cfg *config.Config, o Options) error {
 func (s *Server) open(ctx context.Context) (err error) {
 	c := s.config
 	now := s.options.Now
-	if err := os.MkdirAll(string(c.Gateway.Data), 0o700); err != nil {
-		return fmt.Errorf("gateway.data: %w", err)
+	if err := s.own(); err != nil {
+		return err
 	}
 	if s.store, err = store.Open(ctx, store.Options{Path: string(c.Store.SQLite), Gateway: c.Gateway.Name, Log: s.log, Now: now}); err != nil {
 		return fmt.Errorf("open the store: %w", err)
@@ -210,6 +212,13 @@ func (s *Server) listen(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("listener %s: %w", l.Name, err)
 		}
+		if l.Protocol != config.ProtocolPostgres {
+			t, err := serverTLS(l.TLS)
+			if err != nil {
+				return fmt.Errorf("listener %s: %w", l.Name, err)
+			}
+			ln = astray.Listener(ln, t, s.notSQL(spoken[l.Protocol]+" (listener "+l.Name+")"))
+		}
 		s.fronts = append(s.fronts, front{name: l.Name, listener: ln, serve: server.Serve, ready: server.Ready})
 	}
 	if c.Console != nil {
@@ -238,6 +247,7 @@ func (s *Server) listenHTTP(ctx context.Context, lc net.ListenConfig, name, addr
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	ln = astray.Listener(ln, tlsConfig, s.notSQL("HTTP ("+name+")"))
 	if tlsConfig != nil {
 		tlsConfig.NextProtos = []string{"h2", "http/1.1"}
 		ln = tls.NewListener(ln, tlsConfig)
@@ -352,6 +362,9 @@ func (s *Server) close() {
 		if err := s.store.Close(); err != nil {
 			s.log.Error("close the store", "error", err)
 		}
+	}
+	for _, f := range s.locks {
+		_ = f.Close()
 	}
 }
 

@@ -123,10 +123,11 @@ func (d *Door) Enter(ctx context.Context, token string, target gate.Target, in g
 
 // open says who shows the token, and opens a session.
 func (d *Door) open(ctx context.Context, token string, target gate.Target, in gate.SignIn, program string) (*gate.Session, *access.Refusal) {
-	if !d.guests.enter(in.Client, d.SignIns) {
+	from := gate.Network(in.Client)
+	if !d.guests.enter(from, d.SignIns) {
 		return nil, d.Refuse(ctx, in, &access.Refusal{Code: access.CodeLimit, Message: "too many clients of this address are signing in (limits.sign_ins_per_address)"})
 	}
-	defer d.guests.leave(in.Client)
+	defer d.guests.leave(from)
 	subject, err := d.Identity.Token(ctx, token, in)
 	if err != nil {
 		refusal, ok := errors.AsType[*access.Refusal](err)
