@@ -183,21 +183,6 @@ func (s *Server) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// voteStands says whether a vote still counts when its grant is used: who was cut off since has no say.
-func (s *Server) voteStands(ctx context.Context, v access.Vote, _ *access.Request) *access.Refusal {
-	all, err := s.registry.Suspensions(ctx)
-	if err != nil {
-		return &access.Refusal{Code: access.CodeInternal, Message: "internal error", Err: err}
-	}
-	voter := &access.Subject{ID: v.Subject, Person: v.Person, Kind: access.Person}
-	for _, suspension := range all {
-		if suspension.Covers(voter) {
-			return &access.Refusal{Code: access.CodeNotReleased, Message: "an approver of this request was suspended before it ran", Hint: "send it again to ask anew"}
-		}
-	}
-	return nil
-}
-
 // listen opens every listener before anything is served, so that a taken port is found at start.
 func (s *Server) listen(ctx context.Context) error {
 	c := s.config
