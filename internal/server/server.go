@@ -72,6 +72,7 @@ type Server struct {
 	fronts   []front
 	evidence *evidence
 	locks    []*os.File // of what only one process may use
+	carriers carriers
 
 	policySince atomic.Pointer[time.Time]
 }
@@ -131,7 +132,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	}
 	s.policy = policy.NewHolder(rules)
 
-	believed, err := sources(c)
+	believed, err := sources(c, &s.carriers)
 	if err != nil {
 		return err
 	}
