@@ -81,7 +81,7 @@ func (a *analysis) touchField(v value) {
 // flow notes that a value goes somewhere.
 func (a *analysis) flow(v value, target *Column, into string) {
 	if len(v.from) > 0 {
-		a.st.Sinks = append(a.st.Sinks, Flow{Sources: v.from, Target: target, Into: into})
+		a.st.Sinks = append(a.st.Sinks, Flow{Sources: v.from, Target: target, Copy: v.copy != nil, Into: into})
 	}
 }
 

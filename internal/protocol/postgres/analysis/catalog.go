@@ -54,6 +54,8 @@ type Relation struct {
 	opaque    string // why what it returns cannot be known
 	system    bool   // in pg_catalog or information_schema
 	keys      [][]*Column
+	primary   []*Column             // the primary key; one of keys
+	reached   []*Relation           // those whose rows a change of this one's may change by itself, over foreign keys
 	behind    map[*Column][]*Column // all names of one value: the column's own, its ancestors' and its descendants'
 	generated map[*Column]*pg.Node  // stored expressions of generated columns
 	roots     []*Relation           // the topmost ancestors; the relation itself when it has none

@@ -226,19 +226,19 @@ func (l *loader) inheritance() error {
 func (l *loader) keys() error {
 	var table uint32
 	var schema, index string
-	var unique bool
+	var unique, primary bool
 	var columns []int16
 	return l.rows(`SELECT i.indrelid, n.nspname::text, c.relname::text, i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL,
-		(i.indkey::int2[])[0:i.indnkeyatts - 1]
+		(i.indkey::int2[])[0:i.indnkeyatts - 1], i.indisprimary
 		FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname NOT IN ('pg_catalog', 'pg_toast') ORDER BY 1, 3`,
-		[]any{&table, &schema, &index, &unique, &columns}, func() {
+		[]any{&table, &schema, &index, &unique, &columns, &primary}, func() {
 			r := l.cat.byOID[table]
 			if r == nil {
 				return
 			}
 			l.cat.indexes[name{schema, index}] = r
-			if !unique {
+			if !unique && !primary {
 				return
 			}
 			var key []*Column
@@ -249,7 +249,10 @@ func (l *loader) keys() error {
 					}
 				}
 			}
-			if len(key) == len(columns) {
+			if primary {
+				r.primary = key
+			}
+			if unique && len(key) == len(columns) {
 				r.keys = append(r.keys, key)
 			}
 		})
@@ -351,7 +354,7 @@ func (l *loader) code() error {
 	return l.cascades()
 }
 
-// cascades lets a relation speak when a change of it can reach one that does, over foreign keys.
+// cascades finds which relations a change of one can reach over foreign keys, and lets one speak that reaches one that does.
 func (l *loader) cascades() error {
 	for _, r := range l.cat.byOID {
 		for _, c := range r.Columns {
@@ -359,12 +362,21 @@ func (l *loader) cascades() error {
 		}
 	}
 	var from, to uint32
+	var acts bool
 	var keys [][2]*Relation
-	err := l.rows("SELECT conrelid, confrelid FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2", []any{&from, &to}, func() {
+	changes := map[*Relation][]*Relation{}
+	err := l.rows(`SELECT conrelid, confrelid, confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd') FROM pg_constraint
+		WHERE contype = 'f' ORDER BY 1, 2, 3`, []any{&from, &to, &acts}, func() {
 		if f, t := l.cat.byOID[from], l.cat.byOID[to]; f != nil && t != nil {
 			keys = append(keys, [2]*Relation{f, t})
+			if acts {
+				changes[t] = append(changes[t], f)
+			}
 		}
 	})
+	for r := range changes {
+		r.reached = closure(r, changes)
+	}
 	for again := true; again; {
 		again = false
 		for _, k := range keys {

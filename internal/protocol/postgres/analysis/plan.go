@@ -120,6 +120,7 @@ type Use struct {
 type Flow struct {
 	Sources []*Column
 	Target  *Column // nil when they flow into something that is no column of the catalog
+	Copy    bool    // they flow as they are: one column's value, with which nothing is computed
 	Into    string  // for people: "public.copies.note", "COPY TO STDOUT"
 }
 
