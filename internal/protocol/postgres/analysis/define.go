@@ -142,7 +142,14 @@ func (a *analysis) define(node *pg.Node) {
 			a.flow(a.expr(arg, &scope{path: a.cat.path, query: q}), nil, "the arguments of a procedure")
 		}
 		a.settle(q, demand{limit: access.Unbounded})
-		a.on(access.CodeExec, a.schemaOf(fn.GetFuncname()), last(fn.GetFuncname()))
+		schema, procedure := a.schemaOf(fn.GetFuncname()), last(fn.GetFuncname())
+		a.on(access.CodeExec, schema, procedure)
+		for of, body := range a.cat.bodies {
+			// Without its schema it may be of any in the path.
+			if of.name == procedure && (len(fn.GetFuncname()) < 2 || of.schema == schema) {
+				a.restsOn(of.schema+"."+procedure, body)
+			}
+		}
 		a.opaque("it calls the procedure %s, and what that does is not known", last(fn.GetFuncname()))
 	case *pg.Node_CreateFunctionStmt, *pg.Node_AlterFunctionStmt, *pg.Node_CreateTrigStmt, *pg.Node_CreateEventTrigStmt, *pg.Node_AlterEventTrigStmt,
 		*pg.Node_RuleStmt, *pg.Node_CreatePlangStmt, *pg.Node_DefineStmt, *pg.Node_CreateDomainStmt, *pg.Node_AlterDomainStmt,

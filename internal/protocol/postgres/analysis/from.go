@@ -165,6 +165,7 @@ func (a *analysis) view(rel *Relation) *query {
 	if alias == "" {
 		a.viewAlias = rel.name
 	}
+	a.restsOn(rel.schema+"."+rel.name, rel.defined)
 	q := a.selectStmt(rel.view, nil, viewPath)
 	a.viewDepth--
 	a.inTarget = target
