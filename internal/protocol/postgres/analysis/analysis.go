@@ -18,8 +18,8 @@ type analysis struct {
 	used     map[*Column]bool
 	uses     map[Use]bool
 	rests    map[string]bool // digests of the definitions that it rests on
-	joins    [][]*read // groups of occurrences that a condition compares with each other
-	left     int       // work that may still be done
+	joins    [][]*read       // groups of occurrences that a condition compares with each other
+	left     int             // work that may still be done
 
 	inTarget  int    // depth of target lists around: values here may come back
 	viewDepth int    // depth of view definitions around
