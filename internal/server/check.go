@@ -26,7 +26,7 @@ func Check(c *config.Config) (string, error) {
 	} else if err := ticket.Check(systems); err != nil {
 		faults = append(faults, err)
 	}
-	believed, err := sources(c)
+	believed, err := sources(c, new(carriers))
 	if err == nil {
 		err = identity.Check(believed)
 	}
