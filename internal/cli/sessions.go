@@ -299,6 +299,9 @@ func printExchange(w io.Writer, x admin.Exchange) error {
 	if x.Rule != "" {
 		fmt.Fprintf(w, "  (rule %s)", visible(x.Rule))
 	}
+	if x.Ticket != "" {
+		fmt.Fprintf(w, "  ticket %s", visible(x.Ticket))
+	}
 	if x.Micros > 0 {
 		fmt.Fprintf(w, "  %s", time.Duration(x.Micros)*time.Microsecond)
 	}

@@ -228,6 +228,9 @@ func TestATicketIsShownWithALinkToItsSystem(t *testing.T) {
 	if !found {
 		t.Error("no record leads to its ticket, or none names its digest")
 	}
+	if page := get(c, auditor, "/sessions/"+ana+"/replay").Body.String(); !strings.Contains(page, `ticket <a class="mono" href="https://changes.example.com/CHG-4127" rel="noreferrer">CHG-4127</a>`) {
+		t.Error("the replay does not lead to a ticket")
+	}
 	odd := consoletest.Request(consoletest.Ana, "INSERT", access.Insert, "items", 1)
 	odd.Ticket = `javascript:alert(1)"><script>`
 	if page := get(c, as(c, consoletest.Ben), "/requests/"+w.Ask(odd)).Body.String(); strings.Contains(page, `href="javascript`) || strings.Contains(page, "<script>alert") || strings.Contains(page, `"><script>`) {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -168,6 +169,24 @@ func TestEveryDoorOfPostgreSQLTakesAReviewedTicketAndNoOther(t *testing.T) {
 	if n := len(s.Asked()); n != before {
 		t.Error("a read asks for a ticket")
 	}
+	// Another configuration counts at once, for live sessions too.
+	config, err := os.ReadFile(g.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stricter := strings.Replace(string(config), "covers: access.target", "reviewers: 2, covers: access.target", 1)
+	if err := os.WriteFile(g.Config, []byte(stricter), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(g.Output(), "configuration taken over"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the configuration is not taken over within a minute")
+		}
+	}
+	judge(t, "SET after a reload", "CHG-1", "1 of 2 peers reviewed it in changes", write(plain, fmt.Sprintf(upsert, 900_100)+" /* vecgate.ticket=CHG-1 */"))
 	evidence(t, g)
 }
 

@@ -133,7 +133,7 @@ func (w *World) fillSessions(now time.Time) {
 			line("row", "", text("1950"), text("libeigen3-dev"), text("0.21")),
 			line("done", "SELECT 3"),
 		}},
-		{Number: 2, Seq: 6, Time: at(31 * time.Second), Accesses: acc(access.Fetch, "customers"), Effect: access.Allow, Rule: "scientists-read", Ended: true, Rows: 2, Bytes: 340, Micros: 880, Lines: []access.Line{
+		{Number: 2, Seq: 6, Time: at(31 * time.Second), Accesses: acc(access.Fetch, "customers"), Effect: access.Allow, Ticket: "CHG-4127", Rule: "scientists-read", Ended: true, Rows: 2, Bytes: 340, Micros: 880, Lines: []access.Line{
 			line("statement", "SELECT id, name, email, phone, city FROM customers WHERE id IN (7, 8)"),
 			line("columns", "", text("id"), text("name"), text("email"), text("phone"), text("city")),
 			line("row", "", text("7"), text("Imke Vos"), text("[redacted]"), text("[redacted]"), text("Utrecht")),
