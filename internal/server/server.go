@@ -122,7 +122,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		Known: known, Published: checkpoints.keep, Log: s.log, Now: now,
 	})
 	if err != nil {
-		return fmt.Errorf("open the audit log: %w", err)
+		return fmt.Errorf("open the audit log: %w", checkpoints.explain(err))
 	}
 	s.records = recorder{s.journal}
 

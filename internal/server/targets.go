@@ -110,6 +110,9 @@ func quoted(path []string) []string {
 // maskKey is the key of keyed digests; it is made once and kept, so that equal values stay equal over restarts.
 func maskKey(dir string) ([]byte, error) {
 	file := filepath.Join(dir, "mask.key")
+	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s can be read by others (mode %04o), who could guess what mask: hash hides: chmod 600 it", file, info.Mode().Perm())
+	}
 	key, err := os.ReadFile(file)
 	if err == nil && len(key) == 32 {
 		return key, nil
@@ -125,7 +128,7 @@ func maskKey(dir string) ([]byte, error) {
 	}
 	key = make([]byte, 32)
 	_, _ = rand.Read(key) // never fails, see crypto/rand
-	return key, os.WriteFile(file, key, 0o600)
+	return key, replaceFile(file, key)
 }
 
 // serverTLS is the TLS of a listener. A renewed certificate is used from the next handshake after its files changed.
