@@ -18,8 +18,8 @@ type analysis struct {
 	used     map[*Column]bool
 	uses     map[Use]bool
 	rests    map[string]bool // digests of the definitions that it rests on
-	joins    [][]*read // groups of occurrences that a condition compares with each other
-	left     int       // work that may still be done
+	joins    [][]*read       // groups of occurrences that a condition compares with each other
+	left     int             // work that may still be done
 
 	inTarget  int    // depth of target lists around: values here may come back
 	viewDepth int    // depth of view definitions around
@@ -43,6 +43,9 @@ func (a *analysis) work(n int) {
 		a.unclear("the statement takes too much work to understand")
 	}
 }
+
+// look counts a look through so many names: many of them are one piece of work, and none is for nothing.
+func (a *analysis) look(through int) { a.work(1 + through/8) }
 
 // unclear ends the analysis.
 func (a *analysis) unclear(format string, args ...any) {
@@ -84,6 +87,7 @@ func (a *analysis) restsOn(what, digest string) {
 
 // touchField notes that columns are named.
 func (a *analysis) touchField(v value) {
+	a.look(len(v.from))
 	for _, c := range v.from {
 		a.used[c] = true
 	}

@@ -160,6 +160,7 @@ func (a *analysis) columnRef(names []string, sc *scope) value {
 				v.variable = true
 				return v
 			}
+			a.work(len(it.columns))
 			return it.whole()
 		}
 		a.missing("42703", "column %q does not exist", names[0])
@@ -172,6 +173,7 @@ func (a *analysis) columnRef(names []string, sc *scope) value {
 	if v, ok := a.columnOf(it, last); ok {
 		return v
 	}
+	a.work(len(it.columns))
 	return a.attribute(it.whole(), last, sc)
 }
 
