@@ -90,6 +90,9 @@ func (a *analysis) touchField(v value) {
 	a.look(len(v.from))
 	for _, c := range v.from {
 		a.used[c] = true
+		if a.viewDepth == 0 {
+			a.st.named[c] = true
+		}
 	}
 }
 
@@ -106,10 +109,12 @@ func analyse(node *pg.Node, text string, cat *Catalog) *Statement {
 	an := newAnalysis(cat, st)
 	an.run(node)
 	an.tidy()
+	st.named = nil // it was of use to the analysis only
 	return st
 }
 
 func newAnalysis(cat *Catalog, st *Statement) *analysis {
+	st.named = map[*Column]bool{}
 	return &analysis{cat: cat, st: st, touched: map[*Relation]bool{}, used: map[*Column]bool{}, uses: map[Use]bool{}, rests: map[string]bool{}, left: budget}
 }
 

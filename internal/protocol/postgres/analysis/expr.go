@@ -274,7 +274,7 @@ var distanceFunctions = map[string]bool{
 }
 
 // apart is the distance between two values when one is a vector column and the other a constant.
-func apart(l, r value) (value, bool) {
+func (a *analysis) apart(l, r value) (value, bool) {
 	if l.copy == nil || !l.copy.Vector {
 		l, r = r, l
 	}
@@ -283,6 +283,10 @@ func apart(l, r value) (value, bool) {
 	}
 	v := derived(l, r)
 	v.distance, v.distanceOrigin = l.copy, l.origin
+	if a.st.distances == nil {
+		a.st.distances = map[*Column]int{}
+	}
+	a.st.distances[l.copy]++
 	return v, true
 }
 
@@ -306,7 +310,7 @@ func (a *analysis) operator(e *pg.A_Expr, sc *scope) value {
 	a.operatorNamed(op, sc)
 	names := a.names(op)
 	if e.Kind == pg.A_Expr_Kind_AEXPR_OP && e.Lexpr != nil && e.Rexpr != nil && distanceOperators[names[len(names)-1]] {
-		if v, ok := apart(l, r); ok {
+		if v, ok := a.apart(l, r); ok {
 			return v
 		}
 	}
