@@ -52,7 +52,7 @@ func (s *Statement) oblige(p *access.Protection) (*Treatment, *access.Refusal) {
 		return t, nil
 	}
 	o := obliger{s: s, p: p, t: t}
-	for _, check := range []func() *access.Refusal{o.opaque, o.raw, o.body, o.shaping, o.sinks, o.explain, o.outputs} {
+	for _, check := range []func() *access.Refusal{o.opaque, o.raw, o.body, o.shaping, o.distances, o.sinks, o.explain, o.outputs} {
 		if refusal := check(); refusal != nil {
 			return nil, refusal
 		}
@@ -150,6 +150,19 @@ func allowed(predicates string, how How) bool {
 		return how == UseKNN
 	}
 	return false
+}
+
+// maxDistances is how many distances of a hidden vector one statement may compute. A search computes one or two; as many as
+// the vector has dimensions tell all of it.
+const maxDistances = 16
+
+func (o *obliger) distances() *access.Refusal {
+	for c, n := range o.s.distances {
+		if t := o.of(c); n > maxDistances && t.Mask != access.MaskNone && t.Distance != "allow" {
+			return refuse(c, t.Rule, fmt.Sprintf("and a statement may compute %d distances of it; this one computes %d", maxDistances, n), "Search for one vector at a time.")
+		}
+	}
+	return nil
 }
 
 func (o *obliger) sinks() *access.Refusal {

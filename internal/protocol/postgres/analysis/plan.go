@@ -68,10 +68,12 @@ type Statement struct {
 	ChangesCatalog  bool
 	ChangesSettings []Setting
 
-	hooked  bool                  // event triggers run with it
-	behind  map[*Column][]*Column // of the views it reads: what their columns are made of
-	bound   []int                 // by access: how often the parameter BoundParam bounds its rows
-	treated atomic.Pointer[[]treated]
+	distances map[*Column]int       // how often one of a vector column is computed
+	named     map[*Column]bool      // the columns that its text names, not the views that it reads
+	hooked    bool                  // event triggers run with it
+	behind    map[*Column][]*Column // of the views it reads: what their columns are made of
+	bound     []int                 // by access: how often the parameter BoundParam bounds its rows
+	treated   atomic.Pointer[[]treated]
 }
 
 // Output is one column of the answer.
