@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// HTTPServer returns a server with the limits that the API and the console are meant to run under.
+// HTTPServer returns a server with the limits that the console, the API and what watches the gateway run under: who reads
+// or writes slowly does not keep a connection for ever.
 func HTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,

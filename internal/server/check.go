@@ -20,7 +20,7 @@ func Check(c *config.Config) (string, error) {
 	if err != nil {
 		faults = append(faults, err)
 	}
-	believed, err := sources(c)
+	believed, err := sources(c, new(carriers))
 	if err == nil {
 		err = identity.Check(believed)
 	}

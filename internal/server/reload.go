@@ -24,7 +24,7 @@ func (s *Server) reload(ctx context.Context, was, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	believed, err := sources(c)
+	believed, err := sources(c, &s.carriers)
 	if err != nil {
 		return err
 	}

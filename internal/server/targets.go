@@ -56,6 +56,7 @@ func (s *Server) postgres(l *config.Listener) (frontEnd, error) {
 	c := postgres.Config{
 		TLS: tlsConfig, Targets: map[string]postgres.Target{}, Gate: s.gate, Identity: door{s.registry},
 		Masker: &value.Masker{Hider: hider}, Shared: &s.targets, Log: s.log, Now: s.options.Now,
+		Astray: s.notHTTP(l.Name), Guests: newVisitors(roomForVisitors),
 		Limits: postgres.Limits{
 			SignIn: s.config.Limits.SignIn, SignInsPerClient: s.config.Limits.SignInsPerAddress, Message: int(s.config.Limits.Message),
 			Statement: int(s.config.Limits.Statement), Idle: s.config.Limits.Idle, Session: s.config.Limits.Session,

@@ -126,7 +126,7 @@ func (s *Server) Ready(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
-// doors counts the connections of each address that have not signed in.
+// doors counts the connections of each address, as gate.Network tells them apart, that have not signed in.
 type doors struct {
 	mu      sync.Mutex
 	waiting map[string]int

@@ -165,6 +165,7 @@ func (a *analysis) view(rel *Relation) *query {
 	if alias == "" {
 		a.viewAlias = rel.name
 	}
+	a.restsOn(rel.schema+"."+rel.name, rel.defined)
 	q := a.selectStmt(rel.view, nil, viewPath)
 	a.viewDepth--
 	a.inTarget = target
@@ -216,6 +217,9 @@ func (a *analysis) rangeSubselect(s *pg.RangeSubselect, sc *scope) *item {
 	}
 	q := a.selectStmt(sel, parent, sc.path)
 	sc.query.from = append(sc.query.from, q)
+	if !s.Lateral && q.correlated {
+		sc.query.correlated = true // what it uses is outside of the query that it stands in
+	}
 	it := &item{named: s.Alias != nil, visible: true, columns: q.columns}
 	return a.alias(it, s.Alias)
 }

@@ -214,6 +214,7 @@ var volatileNames = set("random random_normal gen_random_uuid uuidv4 uuidv7 cloc
 // there is a decision about it also where nothing else is touched.
 func (a *analysis) code(schema, fn string) {
 	a.add(access.Access{Action: access.CodeExec, Resource: access.Resource{Target: a.cat.Target, Namespace: schema, Collection: fn}})
+	a.restsOn(schema+"."+fn, a.cat.bodies[name{schema, fn}])
 	a.opaque("it calls %s.%s, and what that does and returns is not known", schema, fn)
 }
 

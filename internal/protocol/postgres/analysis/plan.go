@@ -60,6 +60,10 @@ type Statement struct {
 	Executes string     // EXECUTE name, FETCH or MOVE cursor, CLOSE cursor, DEALLOCATE name; "" with All is every one
 	All      bool       // CLOSE ALL, DEALLOCATE ALL, DISCARD ALL
 
+	// Definitions are the views, functions and triggers that say what the statement does besides its text, each with a
+	// digest; "" for none.
+	Definitions string
+
 	ReturnsRows     bool
 	ChangesCatalog  bool
 	ChangesSettings []Setting
@@ -120,6 +124,7 @@ type Use struct {
 type Flow struct {
 	Sources []*Column
 	Target  *Column // nil when they flow into something that is no column of the catalog
+	Copy    bool    // they flow as they are: one column's value, with which nothing is computed
 	Into    string  // for people: "public.copies.note", "COPY TO STDOUT"
 }
 

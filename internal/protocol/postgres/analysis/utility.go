@@ -1,6 +1,8 @@
 package analysis
 
 import (
+	"maps"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -163,6 +165,7 @@ func (a *analysis) body(node *pg.Node, with func(*analysis)) {
 	a.st.Touches = st.Touches
 	a.st.Opaque = st.Opaque
 	a.st.ChangesSettings = st.ChangesSettings
+	maps.Copy(a.rests, inner.rests)
 	if st.Unclear != "" {
 		panic(stop{why: st.Unclear, sqlstate: st.Missing})
 	}
