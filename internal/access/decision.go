@@ -130,6 +130,7 @@ const (
 	MaskDrop    Mask = "drop"    // the field is left out where the protocol allows it, null elsewhere
 	MaskHash    Mask = "hash"    // a keyed digest: equal values stay equal
 	MaskPartial Mask = "partial" // the last four characters stay
+	MaskInside  Mask = "inside"  // a document keeps its form, and what rules are about in it is hidden; never in a rule
 	MaskRound   Mask = "round"   // a number keeps two decimals, and three digits from 10 on: how the distance of a withheld vector is shown; never in a rule
 )
 

@@ -13,11 +13,12 @@ import (
 // Fields are what is hidden in the points of some collections that an answer may be about. A nil Fields hides nothing. They
 // are for one answer at a time.
 type Fields struct {
-	p     *access.Protection
-	at    []access.Resource
-	treat func(path string) access.Treatment
-	words []string // one of them stands in a text wherever a hidden name does; nil when nothing can be said
-	texts map[string]*jsonstream.Node
+	p      *access.Protection
+	at     []access.Resource
+	treat  func(path string) access.Treatment
+	words  []string // one of them stands in a text wherever a hidden name does; nil when nothing can be said
+	texts  map[string]*jsonstream.Node
+	within string // what stands before the paths of fields
 }
 
 // Of are the fields of collections. treat, when not nil, is asked about a path instead of the protection, by an engine whose
@@ -72,6 +73,15 @@ func (f *Fields) Node(path string) *jsonstream.Node {
 		return nil
 	}
 	return f.node(path, f.treat, f.Document(path))
+}
+
+// Inside says what happens to a document that is the value of a field by itself. The paths that are asked about are below it.
+func (f *Fields) Inside(field string) *jsonstream.Node {
+	if f == nil {
+		return nil
+	}
+	f.within = field + "."
+	return f.Node("")
 }
 
 // node is a place of a tree of which treat speaks. What it says of a list holds for everything in it.

@@ -25,7 +25,7 @@ func (f *Fields) Document(field string) document {
 	if f == nil {
 		return nil
 	}
-	return func(h *mask.Hider, text string) string { return f.inside(h, field, "", text, 1) }
+	return func(h *mask.Hider, text string) string { return f.inside(h, f.within+field, "", text, 1) }
 }
 
 // Written is Node for a field whose value is a document that the engine writes as a text: what stands in it has the paths that it
