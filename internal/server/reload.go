@@ -15,7 +15,7 @@ import (
 
 // watch follows the files: what can be swapped is swapped while sessions live, and their next request is judged anew.
 func (s *Server) watch(ctx context.Context) error {
-	w := &config.Watcher{Path: s.config.File, Hangup: s.options.Reload, Apply: s.reload, Log: s.log}
+	w := &config.Watcher{Path: s.config.File, Hangup: s.options.Reload, Apply: s.reload, Current: s.meter.configured, Log: s.log}
 	return w.Run(ctx, s.config)
 }
 

@@ -75,6 +75,7 @@ type Server struct {
 	evidence *evidence
 	locks    []*os.File // of what only one process may use
 	carriers carriers
+	shown    map[*config.ServerTLS]*tls.Config // made of it
 
 	policySince atomic.Pointer[time.Time]
 }
@@ -85,11 +86,12 @@ type front struct {
 	listener net.Listener
 	serve    func(context.Context, net.Listener) error
 	ready    func(context.Context) error
+	readyFor func(ctx context.Context, target string) error
 }
 
 // Run is a gateway's life: it returns nil after ctx ended and everything was stopped in good order.
 func Run(ctx context.Context, cfg *config.Config, o Options) error {
-	s := &Server{options: o, config: cfg, log: o.Log, metrics: prometheus.NewRegistry(), names: map[string]*qdrant.Names{}, speaks: map[string]httpwire.Dialect{}, calling: map[string]grpcwire.Dialect{}}
+	s := &Server{options: o, config: cfg, log: o.Log, metrics: prometheus.NewRegistry(), names: map[string]*qdrant.Names{}, speaks: map[string]httpwire.Dialect{}, calling: map[string]grpcwire.Dialect{}, shown: map[*config.ServerTLS]*tls.Config{}}
 	if s.options.Now == nil {
 		s.options.Now = time.Now
 	}
@@ -124,7 +126,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		Known: known, Published: checkpoints.keep, Log: s.log, Now: now,
 	})
 	if err != nil {
-		return fmt.Errorf("open the audit log: %w", err)
+		return fmt.Errorf("open the audit log: %w", checkpoints.explain(err))
 	}
 	s.records = recorder{s.journal}
 
@@ -211,13 +213,13 @@ func (s *Server) listen(ctx context.Context) error {
 			return fmt.Errorf("listener %s: %w", l.Name, err)
 		}
 		if l.Protocol != config.ProtocolPostgres {
-			t, err := serverTLS(l.TLS)
+			t, err := s.tls(l.Name, l.TLS)
 			if err != nil {
 				return fmt.Errorf("listener %s: %w", l.Name, err)
 			}
 			ln = astray.Listener(ln, t, s.notSQL(spoken[l.Protocol]+" (listener "+l.Name+")"))
 		}
-		s.fronts = append(s.fronts, front{name: l.Name, listener: ln, serve: server.Serve, ready: server.Ready})
+		s.fronts = append(s.fronts, front{name: l.Name, listener: ln, serve: server.Serve, ready: server.Ready, readyFor: server.ReadyFor})
 	}
 	if c.Console != nil {
 		handler, err := s.web()
@@ -241,12 +243,13 @@ func (s *Server) listenHTTP(ctx context.Context, lc net.ListenConfig, name, addr
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	tlsConfig, err := serverTLS(t)
+	tlsConfig, err := s.tls(name, t)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	ln = astray.Listener(ln, tlsConfig, s.notSQL("HTTP ("+name+")"))
 	if tlsConfig != nil {
+		tlsConfig = tlsConfig.Clone()
 		tlsConfig.NextProtos = []string{"h2", "http/1.1"}
 		ln = tls.NewListener(ln, tlsConfig)
 	}

@@ -39,11 +39,11 @@ var imports = regexp.MustCompile(`(?m)^import ("[^"]+")\n`)
 // standard are the packages of the standard library that snippets in Go may use without an import.
 var standard = []string{"context", "net/http", "os"}
 
-// GoProgram is a program around a snippet in Go: its imports, those of the standard library that it leaves out, and the rest
-// of it in a function where ctx is a context. A variable that it only sets is used once, in what it leaves to its reader.
-func GoProgram(snippet string) string {
+// GoPackage is a package around a snippet in Go: its imports, those of the standard library that it leaves out, and the rest
+// of it in a function where ctx is a context. What it makes and leaves to its reader is used there.
+func GoPackage(snippet string) string {
 	var b strings.Builder
-	b.WriteString("package main\n\n")
+	b.WriteString("package snippet\n\n")
 	for _, m := range imports.FindAllStringSubmatch(snippet, -1) {
 		b.WriteString("import " + m[1] + "\n")
 	}
@@ -54,7 +54,7 @@ func GoProgram(snippet string) string {
 			b.WriteString("import \"" + path + "\"\n")
 		}
 	}
-	b.WriteString("\nfunc main() {\n\tctx := context.Background()\n\t_ = ctx\n" + body)
+	b.WriteString("\nfunc follow() error {\n\tctx := context.Background()\n\t_ = ctx\n" + body)
 	var named []string
 	for _, m := range regexp.MustCompile(`(?m)^([a-z]+), err := `).FindAllStringSubmatch(body, -1) {
 		if !slices.Contains(named, m[1]) {
@@ -62,6 +62,6 @@ func GoProgram(snippet string) string {
 			b.WriteString("\t_ = " + m[1] + "\n")
 		}
 	}
-	b.WriteString("\tif err != nil {\n\t\tpanic(err)\n\t}\n}\n")
+	b.WriteString("\treturn err\n}\n\nvar _ = follow\n")
 	return b.String()
 }
