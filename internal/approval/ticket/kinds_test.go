@@ -122,8 +122,9 @@ func TestANumberAddsNoConditionToAQuery(t *testing.T) {
 	}
 }
 
-// The documentation of the Table API shows what it answers, and that is read so.
-func TestServiceNowsPublishedAnswersAreRead(t *testing.T) {
+// The queries are spelled out here, apart from the stand-in, which is as forgiving as whoever wrote it. The answers have the
+// Table API's form and field names; they were not taken from an instance.
+func TestServiceNowIsAskedInTheFormOfItsTableAPI(t *testing.T) {
 	d := open(t, serviceNow)
 	d.Answer(func(w http.ResponseWriter, r *http.Request) bool {
 		switch q := r.URL.Query(); {
@@ -234,8 +235,9 @@ func many100() (names []string) {
 	return names
 }
 
-// GitHub's documentation shows a pull request and its reviews in full; what of them is read is read so.
-func TestGitHubsPublishedAnswersAreRead(t *testing.T) {
+// After the examples in GitHub's documentation of a pull request and of its reviews, shortened, with another reviewer, commit
+// and date: all the members that are not read do no harm.
+func TestGitHubsAnswersAreReadAmongAllTheirMembers(t *testing.T) {
 	d := open(t, gitHub)
 	octocat := `{"login":"octocat","id":1,"node_id":"MDQ6VXNlcjE=","avatar_url":"https://github.com/images/error/octocat_happy.gif","gravatar_id":"","type":"User","site_admin":false}`
 	d.Answer(func(w http.ResponseWriter, r *http.Request) bool {

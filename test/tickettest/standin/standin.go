@@ -1,5 +1,5 @@
 // Package standin stands in for systems that keep change tickets: ServiceNow's Table API and GitHub's pull requests, both
-// written from their published documentation, and a system of its own that answers with JSON.
+// as far as the gateway asks them and after what is published of them, and a system of its own that answers with JSON.
 //
 // It is none of them: it knows what a test puts in, and answers reads. Start at Start.
 package standin
