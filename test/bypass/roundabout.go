@@ -39,6 +39,8 @@ var roundabout = []Case{
 	{Class: 20, Name: "foreign key to a secret", Steps: rolledBack(simple("CREATE TABLE g (v text REFERENCES customers (email))"), simple("INSERT INTO g VALUES ('"+secretsOf(0)[0].Email+"')"))},
 	{Class: 20, Name: "foreign key to a secret, added later", Steps: rolledBack(simple("INSERT INTO guesses VALUES ('"+secretsOf(0)[0].Email+"')"), simple("DELETE FROM guesses WHERE length(guess) = 1"), simple("ALTER TABLE guesses ADD FOREIGN KEY (guess) REFERENCES customers (email)"))},
 	{Class: 20, Name: "foreign key of a secret", Steps: rolledBack(simple("CREATE TABLE g (v text UNIQUE)"), simple("INSERT INTO g SELECT 'x'"), simple("DELETE FROM members WHERE id > 1"), simple("INSERT INTO g VALUES ('"+secretsOf(0)[0].Email+"')"), simple("ALTER TABLE members ADD FOREIGN KEY (email) REFERENCES g (v)"))},
+	{Class: 21, Name: "order of an index", Steps: rolledBack(simple("CREATE INDEX ON customers (email, id)"), simple("SET LOCAL enable_seqscan = off"), simple("SET LOCAL enable_bitmapscan = off"), simple("SELECT id FROM ONLY customers"))},
+	{Class: 21, Name: "order of all tables", Steps: []Step{simple("ALTER TABLE members CLUSTER ON members_email_key"), simple("CLUSTER"), simple("SELECT id FROM members")}},
 	{Class: 20, Name: "length of a type", Steps: rolledBack(simple("ALTER TABLE members ALTER COLUMN email TYPE varchar(26)"))},
 	{Class: 20, Name: "unique constraint", Steps: rolledBack(simple("DELETE FROM customers WHERE id > 4"), simple("ALTER TABLE customers ADD UNIQUE (phone)"))},
 	{Class: 20, Name: "exclusion constraint", Steps: rolledBack(simple("DELETE FROM customers WHERE id > 4"), simple("ALTER TABLE customers ADD EXCLUDE USING btree (phone WITH =)"))},
