@@ -369,6 +369,9 @@ func (x *exchange) complaint(s *status.Status) *status.Status {
 	if !x.covering().mute || s.Code() == codes.NotFound {
 		return s
 	}
+	if mask.WrongLength(s.Message()) {
+		return status.New(s.Code(), mask.OfLengths)
+	}
 	return status.New(s.Code(), fmt.Sprintf("the database refused the request with %s; its message is withheld because it could quote protected values", codeName(s.Code())))
 }
 

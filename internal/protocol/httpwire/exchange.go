@@ -328,11 +328,14 @@ const maxComplaint = 64 << 10
 // complaint passes the engine's own error on, without its words when they may quote what is hidden.
 func (x *exchange) complaint(out *outlet) error {
 	if x.obliged.Mute && out.status != http.StatusNotFound { // that there is no such thing quotes nothing that is stored
-		_, body := x.target.Dialect.Error(&access.Refusal{
-			Code: access.CodeObligation, Message: fmt.Sprintf("the database refused the request with status %d; its message is withheld because it could quote protected values", out.status),
-		})
+		message := fmt.Sprintf("the database refused the request with status %d; its message is withheld because it could quote protected values", out.status)
+		said, err := io.ReadAll(io.LimitReader(x.resp.Body, maxComplaint))
+		if err == nil && mask.WrongLength(string(said)) {
+			message = mask.OfLengths
+		}
+		_, body := x.target.Dialect.Error(&access.Refusal{Code: access.CodeObligation, Message: message})
 		out.kind = "application/json"
-		_, err := out.Write(body)
+		_, err = out.Write(body)
 		return err
 	}
 	_, err := io.Copy(out, io.LimitReader(x.resp.Body, maxComplaint))
