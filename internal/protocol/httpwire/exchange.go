@@ -2,6 +2,7 @@ package httpwire
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -342,12 +343,25 @@ func (x *exchange) complaint(out *outlet) error {
 	return err
 }
 
+// toTell is what the client is told of a refusal. Of a request that could not be read because the target does not answer,
+// that: no plainer words would help.
+func (x *exchange) toTell(refusal *access.Refusal) *access.Refusal {
+	if refusal.Code != access.CodeUnclear || x.fault == nil || x.fault.Code != access.CodeUnavailable {
+		return refusal
+	}
+	told := *x.fault
+	told.Ref = refusal.Ref
+	told.Hint = cmp.Or(told.Hint, "try again later; the log of the gateway has the details")
+	return &told
+}
+
 // Refuse implements gate.Exchange.
 func (x *exchange) Refuse(refusal *access.Refusal) error {
 	if x.begun {
 		x.broken = true
 		return nil
 	}
+	refusal = x.toTell(refusal)
 	say(x.writer, x.target.errorOf(refusal), refusal)
 	return nil
 }
