@@ -35,7 +35,9 @@ func TestAServerThatIsDownIsSaidToBe(t *testing.T) {
 	rpc := rpcSuite()
 	g := protocoltest.StartGRPC(t, rpc)
 	g.Rule(unclear)
-	g.Upstream(func(context.Context, string, proto.Message) (proto.Message, error) { return nil, status.Error(codes.Unavailable, "down") })
+	g.Upstream(func(context.Context, string, proto.Message) (proto.Message, error) {
+		return nil, status.Error(codes.Unavailable, "down")
+	})
 	if a := g.Do(t.Context(), rpc.Read); a.Code() != string(access.CodeUnavailable) || strings.Contains(a.Status.Message(), "plainer") {
 		t.Errorf("gRPC: %v", a)
 	}
