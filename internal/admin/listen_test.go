@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -56,4 +57,31 @@ func TestSlowVisitorsOfTheConsoleLoseTheirConnections(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAPanicInARequestIsSaid(t *testing.T) {
+	said := make(chan string, 10)
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = admin.HTTPServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a fault of ours") }), slog.New(slog.NewTextHandler(lines(said), nil)))
+	server.Start()
+	defer server.Close()
+	if res, err := http.Get(server.URL); err == nil {
+		res.Body.Close()
+		t.Errorf("answered %s", res.Status)
+	}
+	select {
+	case line := <-said:
+		if !strings.Contains(line, "level=ERROR") || !strings.Contains(line, `"a fault of ours"`) {
+			t.Error(line)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("nothing was said")
+	}
+}
+
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
 }

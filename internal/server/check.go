@@ -3,8 +3,10 @@ package server
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
+	"github.com/vecgate/vecgate/internal/approval/ticket"
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/identity"
 	"github.com/vecgate/vecgate/internal/policy"
@@ -20,6 +22,11 @@ func Check(c *config.Config) (string, error) {
 	if err != nil {
 		faults = append(faults, err)
 	}
+	if systems, err := ticketSystems(c); err != nil {
+		faults = append(faults, err)
+	} else if err := ticket.Check(systems); err != nil {
+		faults = append(faults, err)
+	}
 	believed, err := sources(c, new(carriers))
 	if err == nil {
 		err = identity.Check(believed)
@@ -27,10 +34,22 @@ func Check(c *config.Config) (string, error) {
 	if err != nil {
 		faults = append(faults, err)
 	}
-	for i := range c.Listeners {
-		if _, err := serverTLS(c.Listeners[i].TLS); err != nil {
-			faults = append(faults, fmt.Errorf("listeners[%d]: %w", i, err))
+	certificate := func(where string, t *config.ServerTLS) {
+		if t == nil {
+			return
 		}
+		if _, _, err := serverTLS(t, slog.New(slog.DiscardHandler)); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", where, err))
+		}
+	}
+	for i := range c.Listeners {
+		certificate(fmt.Sprintf("listeners[%d]", i), c.Listeners[i].TLS)
+	}
+	if c.Console != nil {
+		certificate("console", c.Console.TLS)
+	}
+	if c.Ops != nil {
+		certificate("ops", c.Ops.TLS)
 	}
 	for i := range c.Targets {
 		t := &c.Targets[i]

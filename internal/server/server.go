@@ -25,6 +25,7 @@ import (
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/admin"
 	"github.com/vecgate/vecgate/internal/approval"
+	"github.com/vecgate/vecgate/internal/approval/ticket"
 	"github.com/vecgate/vecgate/internal/audit"
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/gate"
@@ -61,6 +62,7 @@ type Server struct {
 	policy   *policy.Holder
 	registry *identity.Registry
 	desk     *approval.Desk
+	tickets  *ticket.Book
 	vault    *vault.Vault
 	gate     *gate.Gate
 	metrics  *prometheus.Registry
@@ -73,6 +75,7 @@ type Server struct {
 	evidence *evidence
 	locks    []*os.File // of what only one process may use
 	carriers carriers
+	shown    map[*config.ServerTLS]*tls.Config // made of it
 
 	policySince atomic.Pointer[time.Time]
 }
@@ -83,11 +86,12 @@ type front struct {
 	listener net.Listener
 	serve    func(context.Context, net.Listener) error
 	ready    func(context.Context) error
+	readyFor func(ctx context.Context, target string) error
 }
 
 // Run is a gateway's life: it returns nil after ctx ended and everything was stopped in good order.
 func Run(ctx context.Context, cfg *config.Config, o Options) error {
-	s := &Server{options: o, config: cfg, log: o.Log, metrics: prometheus.NewRegistry(), names: map[string]*qdrant.Names{}, speaks: map[string]httpwire.Dialect{}, calling: map[string]grpcwire.Dialect{}}
+	s := &Server{options: o, config: cfg, log: o.Log, metrics: prometheus.NewRegistry(), names: map[string]*qdrant.Names{}, speaks: map[string]httpwire.Dialect{}, calling: map[string]grpcwire.Dialect{}, shown: map[*config.ServerTLS]*tls.Config{}}
 	if s.options.Now == nil {
 		s.options.Now = time.Now
 	}
@@ -122,11 +126,21 @@ func (s *Server) open(ctx context.Context) (err error) {
 		Known: known, Published: checkpoints.keep, Log: s.log, Now: now,
 	})
 	if err != nil {
-		return fmt.Errorf("open the audit log: %w", err)
+		return fmt.Errorf("open the audit log: %w", checkpoints.explain(err))
 	}
 	s.records = recorder{s.journal}
 
-	rules, err := policy.Load(string(c.Policy), policy.Options{Targets: names(c)})
+	systems, err := ticketSystems(c)
+	if err != nil {
+		return err
+	}
+	s.tickets, err = ticket.NewBook(systems, ticket.Options{
+		Recorder: s.records, Person: func(account string) string { return s.registry.Persons().Of(account) }, Log: s.log, Now: now,
+	})
+	if err != nil {
+		return err
+	}
+	rules, err := policy.Load(string(c.Policy), policy.Options{Targets: names(c), Tickets: s.checks(c)})
 	if err != nil {
 		return err
 	}
@@ -169,7 +183,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		return fmt.Errorf("credentials of the targets: %w", err)
 	}
 	s.gate = &gate.Gate{
-		Policy: s.policy, Journal: s.journal, Approvals: s.desk, Credentials: s.vault, Roll: s.store.Roll(), Log: s.log, Now: now,
+		Policy: s.policy, Journal: s.journal, Approvals: s.desk, Credentials: s.vault, Tickets: s.tickets, Roll: s.store.Roll(), Log: s.log, Now: now,
 		MaxSessions: c.Limits.Sessions, MaxPerSubject: c.Limits.SessionsPerSubject,
 	}
 	s.gate.Admit = s.standing
@@ -199,13 +213,13 @@ func (s *Server) listen(ctx context.Context) error {
 			return fmt.Errorf("listener %s: %w", l.Name, err)
 		}
 		if l.Protocol != config.ProtocolPostgres {
-			t, err := serverTLS(l.TLS)
+			t, err := s.tls(l.Name, l.TLS)
 			if err != nil {
 				return fmt.Errorf("listener %s: %w", l.Name, err)
 			}
 			ln = astray.Listener(ln, t, s.notSQL(spoken[l.Protocol]+" (listener "+l.Name+")"))
 		}
-		s.fronts = append(s.fronts, front{name: l.Name, listener: ln, serve: server.Serve, ready: server.Ready})
+		s.fronts = append(s.fronts, front{name: l.Name, listener: ln, serve: server.Serve, ready: server.Ready, readyFor: server.ReadyFor})
 	}
 	if c.Console != nil {
 		handler, err := s.web()
@@ -229,12 +243,13 @@ func (s *Server) listenHTTP(ctx context.Context, lc net.ListenConfig, name, addr
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	tlsConfig, err := serverTLS(t)
+	tlsConfig, err := s.tls(name, t)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	ln = astray.Listener(ln, tlsConfig, s.notSQL("HTTP ("+name+")"))
 	if tlsConfig != nil {
+		tlsConfig = tlsConfig.Clone()
 		tlsConfig.NextProtos = []string{"h2", "http/1.1"}
 		ln = tls.NewListener(ln, tlsConfig)
 	}
@@ -337,6 +352,9 @@ func (s *Server) faults(ctx context.Context) []error {
 func (s *Server) close() {
 	for _, f := range s.fronts {
 		_ = f.listener.Close()
+	}
+	if s.tickets != nil {
+		s.tickets.Close()
 	}
 	if s.journal != nil {
 		s.journal.Append(&audit.Record{Type: audit.TypeStop})

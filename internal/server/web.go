@@ -38,7 +38,7 @@ func (s *Server) web() (http.Handler, error) {
 		Identities: people{roll, s.registry}, Policy: rules{s.policy, &s.policySince, s.options.Now},
 		Targets: register{s.config, s.targetReady, s.options.Now}, Journal: s.records,
 		Roles: admin.Roles{Auditors: c.Auditors.Groups, Operators: c.Operators.Groups},
-		Log:   s.log, Now: s.options.Now,
+		Log:   s.log, Now: s.options.Now, TicketLink: s.tickets.Link,
 	}
 	refused := func(method string) func(context.Context, *access.Refusal, string) {
 		return func(ctx context.Context, refusal *access.Refusal, client string) {
@@ -157,12 +157,12 @@ func (s *Server) verifyLog(ctx context.Context) error {
 }
 
 // targetReady says why a target takes no sessions, or nil.
-func (s *Server) targetReady(ctx context.Context, _ string) error {
+func (s *Server) targetReady(ctx context.Context, target string) error {
 	for _, f := range s.fronts {
-		if f.ready == nil {
+		if f.readyFor == nil {
 			continue
 		}
-		if err := f.ready(ctx); err != nil {
+		if err := f.readyFor(ctx, target); err != nil {
 			return err
 		}
 	}

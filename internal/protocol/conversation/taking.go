@@ -1,8 +1,11 @@
 package conversation
 
 import (
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -17,6 +20,7 @@ const Taking = time.Minute
 type patient struct {
 	next    http.Handler
 	longest time.Duration
+	log     *slog.Logger
 }
 
 // ServeHTTP implements http.Handler.
@@ -31,7 +35,20 @@ func (p *patient) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	defer t.end()
+	defer p.survive(r)
 	p.next.ServeHTTP(t, r)
+}
+
+// survive says what net/http would say to nobody: that a request met a fault of ours. Its connection breaks off, others go on.
+func (p *patient) survive(r *http.Request) {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	if fault != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
+		p.log.ErrorContext(r.Context(), "panic in a request", "client", r.RemoteAddr, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // taker bounds each piece that is written by itself: a long answer may take long, if somebody takes it.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -21,6 +22,11 @@ const most = 30 * time.Second
 // served is a door behind which a handler answers, for both versions of HTTP, with little patience.
 func served(t *testing.T, h http.HandlerFunc) (address string, states <-chan http.ConnState) {
 	t.Helper()
+	return logged(t, slog.New(slog.DiscardHandler), h)
+}
+
+func logged(t *testing.T, log *slog.Logger, h http.HandlerFunc) (address string, states <-chan http.ConnState) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +36,7 @@ func served(t *testing.T, h http.HandlerFunc) (address string, states <-chan htt
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{Handler: h, Protocols: protocols, ConnState: func(_ net.Conn, s http.ConnState) { seen <- s }}
-	d := &Door{Gate: &gate.Gate{}, Now: time.Now, Taking: 50 * time.Millisecond}
+	d := &Door{Gate: &gate.Gate{Log: log}, Now: time.Now, Taking: 50 * time.Millisecond}
 	ended := make(chan error, 1)
 	go func() { ended <- d.Serve(t.Context(), server, ln) }()
 	t.Cleanup(func() {
@@ -98,6 +104,47 @@ func TestAClientThatDoesNotSendWhatItAnnouncedLosesItsConnection(t *testing.T) {
 			}
 			await(t, states, http.StateClosed)
 		})
+	}
+}
+
+// lines are log lines, as they come.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
+// net/http tells of panics in a log where every stranger writes, which nobody reads therefore.
+func TestAPanicInARequestIsSaidAndBreaksOffItsAnswer(t *testing.T) {
+	said := make(lines, 10)
+	address, _ := logged(t, slog.New(slog.NewTextHandler(said, nil)), func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "the first ha")
+		_ = http.NewResponseController(w).Flush()
+		if r.URL.Path == "/meant" {
+			panic(http.ErrAbortHandler)
+		}
+		panic("a fault of ours")
+	})
+	for _, path := range []string{"/meant", "/fault"} {
+		conn := dial(t, address)
+		if _, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(conn); err != nil || !bytes.Contains(b, []byte("the first ha")) || bytes.HasSuffix(b, []byte("0\r\n\r\n")) {
+			t.Errorf("%s: %q, %v", path, b, err)
+		}
+	}
+	select {
+	case line := <-said:
+		if !strings.Contains(line, "level=ERROR") || !strings.Contains(line, `"a fault of ours"`) || !strings.Contains(line, "taking_test.go") {
+			t.Errorf("%s", line)
+		}
+	case <-time.After(most):
+		t.Error("nothing was said")
+	}
+	if len(said) > 0 {
+		t.Errorf("%s", <-said)
 	}
 }
 

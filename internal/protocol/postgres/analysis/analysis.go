@@ -44,6 +44,9 @@ func (a *analysis) work(n int) {
 	}
 }
 
+// look counts a look through so many names: many of them are one piece of work, and none is for nothing.
+func (a *analysis) look(through int) { a.work(1 + through/8) }
+
 // unclear ends the analysis.
 func (a *analysis) unclear(format string, args ...any) {
 	panic(stop{why: fmt.Sprintf(format, args...)})
@@ -84,8 +87,12 @@ func (a *analysis) restsOn(what, digest string) {
 
 // touchField notes that columns are named.
 func (a *analysis) touchField(v value) {
+	a.look(len(v.from))
 	for _, c := range v.from {
 		a.used[c] = true
+		if a.viewDepth == 0 {
+			a.st.named[c] = true
+		}
 	}
 }
 
@@ -102,10 +109,12 @@ func analyse(node *pg.Node, text string, cat *Catalog) *Statement {
 	an := newAnalysis(cat, st)
 	an.run(node)
 	an.tidy()
+	st.named = nil // it was of use to the analysis only
 	return st
 }
 
 func newAnalysis(cat *Catalog, st *Statement) *analysis {
+	st.named = map[*Column]bool{}
 	return &analysis{cat: cat, st: st, touched: map[*Relation]bool{}, used: map[*Column]bool{}, uses: map[Use]bool{}, rests: map[string]bool{}, left: budget}
 }
 

@@ -200,7 +200,7 @@ func (a *analysis) apply(schema, fn string, vs []value, sc *scope) value {
 		a.missing("42883", "function %s does not exist", n)
 	}
 	if isDistance && len(vs) == 2 {
-		if v, ok := apart(vs[0], vs[1]); ok {
+		if v, ok := a.apart(vs[0], vs[1]); ok {
 			return v
 		}
 	}

@@ -149,13 +149,24 @@ func (l *loader) types() error {
 			l.cat.types[t.name], l.cat.typeOID[oid] = t, t
 			bases = append(bases, struct{ t, base uint32 }{oid, base})
 		})
-	// A domain over a vector and an array of vectors hold embeddings too.
-	for range 3 {
+	if err != nil {
+		return err
+	}
+	err = l.rows(`SELECT t.oid, a.atttypid FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE t.typtype = 'c' AND t.typnamespace <> 'pg_catalog'::regnamespace ORDER BY 1, 2`, []any{&oid, &base}, func() {
+		bases = append(bases, struct{ t, base uint32 }{oid, base})
+	})
+	// A domain over a vector, an array of vectors and a row with one in it hold embeddings too.
+	for again := true; again; {
+		again = false
 		for _, b := range bases {
 			t := l.cat.typeOID[b.t]
+			if t == nil || t.vector {
+				continue
+			}
 			for _, under := range []uint32{t.elem, b.base} {
 				if u := l.cat.typeOID[under]; u != nil && u.vector {
-					t.vector = true
+					t.vector, again = true, true
 				}
 			}
 		}

@@ -68,10 +68,12 @@ type Statement struct {
 	ChangesCatalog  bool
 	ChangesSettings []Setting
 
-	hooked  bool                  // event triggers run with it
-	behind  map[*Column][]*Column // of the views it reads: what their columns are made of
-	bound   []int                 // by access: how often the parameter BoundParam bounds its rows
-	treated atomic.Pointer[[]treated]
+	distances map[*Column]int       // how often one of a vector column is computed
+	named     map[*Column]bool      // the columns that its text names, not the views that it reads
+	hooked    bool                  // event triggers run with it
+	behind    map[*Column][]*Column // of the views it reads: what their columns are made of
+	bound     []int                 // by access: how often the parameter BoundParam bounds its rows
+	treated   atomic.Pointer[[]treated]
 }
 
 // Output is one column of the answer.
@@ -141,6 +143,8 @@ type Treatment struct {
 	// Columns is what happens to each output by ordinal; nil when nothing is masked. A distance that must be rounded has
 	// the mask access.MaskRound, a derived value that must be hidden access.MaskNull.
 	Columns []access.Treatment
+	// Inside are the columns that outputs whose mask is access.MaskInside are copies of, by ordinal.
+	Inside map[int][]*Column
 	// Redact says that errors and notices may carry protected values.
 	Redact bool
 	// Forbidden are the columns that must not appear in a RowDescription at an ordinal that Columns does not mask.

@@ -78,6 +78,7 @@ func (a *analysis) settle(q *query, d demand) {
 	if q.oneRow {
 		rows.limit, rows.param = 1, 0
 	}
+	a.look(len(a.joins))
 	spread(a.joins)
 	in.driven = d.driven || driven(q)
 	for _, r := range q.reads {

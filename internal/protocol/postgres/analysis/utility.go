@@ -198,6 +198,11 @@ func (a *analysis) explain(s *pg.ExplainStmt) {
 	for _, u := range a.st.Body.Shaping {
 		out.Sources = union(out.Sources, []*Column{u.Column})
 	}
+	// How wide rows are that are sorted or joined, and how much memory that takes, is said of all that is carried along.
+	for c := range a.st.Body.named {
+		out.Sources = union(out.Sources, []*Column{c})
+	}
+	a.st.Body.named = nil
 	a.st.Outputs = []Output{out}
 }
 

@@ -15,6 +15,7 @@ func (a *analysis) with(w *pg.WithClause, sc *scope) {
 		all = append(all, &cte{name: node.GetCommonTableExpr().Ctename, node: node.GetCommonTableExpr(), self: w.Recursive})
 	}
 	for i, c := range all {
+		a.look(i)
 		for _, other := range all[:i] {
 			if other.name == c.name {
 				a.missing("42712", "WITH query name %q specified more than once", c.name)
