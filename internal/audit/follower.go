@@ -260,7 +260,7 @@ func (f *follower) load(ctx context.Context, l *Log, signer *signer, segments []
 	if len(l.opts.Known) > 0 {
 		c, err := ParseCheckpoint(l.opts.Known, signer.verifier)
 		if err != nil {
-			return fmt.Errorf("known %w", err)
+			return fmt.Errorf("%w: %w", ErrKnown, err)
 		}
 		known = append(known, c)
 	}
