@@ -87,9 +87,6 @@ func (f *Fields) inside(h *mask.Hider, field, path, text string, depth int) stri
 	if _, err := w.masker.Write([]byte(text)); err != nil || w.masker.Close() != nil {
 		return mask.Redacted
 	}
-	if string(w.out.Bytes()) == text {
-		return text
-	}
 	return w.out.String()
 }
 
