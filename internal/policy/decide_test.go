@@ -211,9 +211,9 @@ deny:
   - {name: prod, who: anyone, can: [schema.drop], on: ["docs/**"], when: access.namespace == "prod"}
 `)
 	for on, rule := range map[access.Resource]string{
-		{Target: "docs", Namespace: "a"}: "posts",
-		{Target: "docs"}:                 "posts",
-		{Target: "else"}:                 "",
+		{Target: "docs", Namespace: "a"}:                      "posts",
+		{Target: "docs"}:                                      "posts",
+		{Target: "else"}:                                      "",
 		{Target: "docs", Namespace: "a", Collection: "else"}:  "",
 		{Target: "docs", Namespace: "prod", Collection: "at"}: "prod",
 	} {
