@@ -28,9 +28,14 @@ policy: policy.yaml
 audit: {self: true}
 `
 
+// anyTarget is a target with its listener, for fragments that are about neither.
+const anyTarget = `listeners: [{name: rest, protocol: http, address: "127.0.0.1:8000"}]
+targets: [{name: docs, engine: chroma, address: "127.0.0.1:8001", tls: {mode: "off"}, credential: {}}]
+`
+
 // fragments are the guides of which every block is a fragment of a configuration or of a policy, or run besides (generic_test.go),
 // with how many they have.
-var fragments = map[string]int{"frameworks.md": 1, "generic-http.md": 3, "grpc.md": 1}
+var fragments = map[string]int{"frameworks.md": 1, "generic-http.md": 3, "grpc.md": 1, "tickets.md": 4}
 
 // TestTheFragmentsInTheGuidesAreSound puts every fragment of a configuration or of a policy into a whole one.
 func TestTheFragmentsInTheGuidesAreSound(t *testing.T) {
@@ -62,6 +67,8 @@ func TestTheFragmentsInTheGuidesAreSound(t *testing.T) {
 					if !strings.Contains(fragment, "listeners:\n") {
 						config += "listeners: [{name: rest, protocol: http, address: \"127.0.0.1:8000\"}]\n"
 					}
+				case strings.Contains(fragment, "tickets:\n"):
+					config, args = around+anyTarget+fragment, []string{"check"}
 				case strings.Contains(fragment, "listeners:\n"):
 					config, args = around+fragment+"targets: [{name: docs, engine: qdrant, address: \"db:1\", grpc_address: \"db:2\", credential: {}, tls: {mode: verify-full}}]\n", []string{"check"}
 				case strings.Contains(fragment, "allow:\n"):

@@ -52,6 +52,7 @@ type Options struct {
 	Policy   string
 	Reads    string   // audit.reads
 	Limits   string   // further limits: "message: 256MiB"
+	Tickets  string   // the systems that keep change tickets, a YAML list: "[{name: changes, …}]"
 	Environ  []string // of the gateway, besides this process's own
 }
 
@@ -151,6 +152,9 @@ identity:
 			credential = ""
 		}
 		fmt.Fprintf(&b, "  - {name: %s, engine: %s, address: %q, tls: {mode: \"off\"}%s%s}\n", t.Name, t.Engine, t.Address, credential, more(t.More))
+	}
+	if o.Tickets != "" {
+		fmt.Fprintf(&b, "tickets: %s\n", o.Tickets)
 	}
 	reads := ""
 	if o.Reads != "" {
