@@ -118,6 +118,8 @@ type Limits struct {
 	SignIn time.Duration `yaml:"sign_in" default:"10s" min:"1s"`
 	// SignInsPerAddress is how many clients of one address may be signing in at once.
 	SignInsPerAddress int `yaml:"sign_ins_per_address" default:"50" min:"1"`
+	// SecretsPerSubject is how many secrets (vecgate token --secret) may live at once that stand for one subject.
+	SecretsPerSubject int `yaml:"secrets_per_subject" default:"20" min:"1"`
 	// Message is the largest single message taken from a client.
 	Message Size `yaml:"message" default:"64MiB" min:"64KiB"`
 	// Statement is the longest statement that is read and judged; a longer one is refused.

@@ -375,6 +375,46 @@ func TestProvidersOfOneIssuerMustNotOverlap(t *testing.T) {
 	}
 }
 
+func TestASubjectHasSoManySecretsAndNoMore(t *testing.T) {
+	w := newWorld(t)
+	first := ""
+	for i := range secret.DefaultPerSubject {
+		status, out := w.exchange(w.person("alice"), "requested_token_type", identity.TypeSecret, "lifetime", "60")
+		if status != http.StatusOK {
+			t.Fatalf("secret %d: %d %v", i, status, out)
+		}
+		if first == "" {
+			first = out["username"].(string)
+		}
+	}
+	// However it is asked for: a token of the gateway stands for the same subject.
+	own := w.minted(w.person("alice"))
+	for _, raw := range []string{w.person("alice"), own} {
+		status, out := w.exchange(raw, "requested_token_type", identity.TypeSecret)
+		said, _ := out["error_description"].(string)
+		if status != http.StatusBadRequest || !strings.Contains(said, "(limits.secrets_per_subject)") || !strings.Contains(said, "vecgate token revoke") {
+			t.Errorf("one too many: %d %v", status, out)
+		}
+	}
+	if status, out := w.exchange(w.job("train", "s1"), "requested_token_type", identity.TypeSecret); status != http.StatusOK {
+		t.Errorf("somebody else's: %d %v", status, out)
+	}
+	if status, _ := w.exchange(w.person("alice")); status != http.StatusOK {
+		t.Errorf("a token, which is kept nowhere: %d", status)
+	}
+	// The way out that the message names, and the other.
+	if err := w.reg.End(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	if status, out := w.exchange(w.person("alice"), "requested_token_type", identity.TypeSecret, "lifetime", "60"); status != http.StatusOK {
+		t.Errorf("after one was ended: %d %v", status, out)
+	}
+	w.now = w.now.Add(time.Minute)
+	if status, out := w.exchange(w.person("alice"), "requested_token_type", identity.TypeSecret); status != http.StatusOK {
+		t.Errorf("after they expired: %d %v", status, out)
+	}
+}
+
 func TestSecretStandsForItsSubjectUntilItExpires(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()

@@ -34,7 +34,9 @@ type Options struct {
 	Dir           string        // keeps the signing keys of its tokens
 	TokenLifetime time.Duration // zero means 15 minutes
 	TokenMax      time.Duration // zero means an hour
-	Store         Store
+	// SecretsPerSubject is how many living secrets may stand for one subject; zero means secret.DefaultPerSubject.
+	SecretsPerSubject int
+	Store             Store
 	HTTP          *http.Client // carries requests to providers; nil means a plain one with a timeout
 	Log           *slog.Logger
 	Now           func() time.Time
@@ -86,6 +88,7 @@ func New(o Options) (*Registry, error) {
 		return nil, err
 	}
 	r.secrets = secret.New(o.Store, r.tokens.DecoyKey(), o.Now)
+	r.secrets.PerSubject = o.SecretsPerSubject
 	return r, nil
 }
 

@@ -153,7 +153,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.registry, err = identity.New(identity.Options{
 		Sources: believed, URL: c.Gateway.URL, Dir: filepath.Join(string(c.Gateway.Data), "tokens"),
 		TokenLifetime: c.Identity.Tokens.Lifetime, TokenMax: c.Identity.Tokens.MaxLifetime,
-		Store: s.store.Identity(), Log: s.log, Now: now,
+		SecretsPerSubject: c.Limits.SecretsPerSubject, Store: s.store.Identity(), Log: s.log, Now: now,
 	})
 	if err != nil {
 		return err

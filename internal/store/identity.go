@@ -71,16 +71,26 @@ func (s *Identity) Suspensions(ctx context.Context) ([]identity.Suspension, erro
 }
 
 // PutSecret implements secret.Store.
-func (s *Identity) PutSecret(ctx context.Context, e secret.Entry) error {
+func (s *Identity) PutSecret(ctx context.Context, e secret.Entry, now time.Time, room int) error {
 	verifier, err := json.Marshal(e.Verifier)
 	if err != nil {
 		return err
 	}
-	_, err = s.db.write.ExecContext(ctx,
-		`INSERT INTO secrets (name, verifier, subject, expires) VALUES (?, ?, ?, ?)
-		 ON CONFLICT (name) DO UPDATE SET verifier = excluded.verifier, subject = excluded.subject, expires = excluded.expires`,
-		e.Name, string(verifier), string(e.Subject), micros(e.Expires))
-	return err
+	return s.db.within(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM secrets WHERE holder = ? AND expires <= ?`, e.Holder, micros(now)); err != nil {
+			return err
+		}
+		var living int
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM secrets WHERE holder = ?`, e.Holder).Scan(&living); err != nil {
+			return err
+		}
+		if living >= room {
+			return secret.ErrTooMany
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO secrets (name, holder, verifier, subject, expires) VALUES (?, ?, ?, ?, ?)`,
+			e.Name, e.Holder, string(verifier), string(e.Subject), micros(e.Expires))
+		return err
+	})
 }
 
 // Secret implements secret.Store.
@@ -88,7 +98,8 @@ func (s *Identity) Secret(ctx context.Context, name string) (secret.Entry, error
 	e := secret.Entry{Name: name}
 	var verifier, subject string
 	var expires int64
-	err := s.db.read.QueryRowContext(ctx, `SELECT verifier, subject, expires FROM secrets WHERE name = ?`, name).Scan(&verifier, &subject, &expires)
+	err := s.db.read.QueryRowContext(ctx, `SELECT holder, verifier, subject, expires FROM secrets WHERE name = ?`, name).
+		Scan(&e.Holder, &verifier, &subject, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
 		return e, secret.ErrUnknown
 	}

@@ -74,8 +74,20 @@ func (m *Memory) Suspensions(context.Context) ([]identity.Suspension, error) {
 }
 
 // PutSecret implements secret.Store.
-func (m *Memory) PutSecret(_ context.Context, e secret.Entry) error {
+func (m *Memory) PutSecret(_ context.Context, e secret.Entry, now time.Time, room int) error {
 	defer m.lock()()
+	for name, old := range m.secrets {
+		switch {
+		case old.Holder != e.Holder:
+		case !now.Before(old.Expires):
+			delete(m.secrets, name)
+		default:
+			room--
+		}
+	}
+	if room <= 0 {
+		return secret.ErrTooMany
+	}
 	m.secrets[e.Name] = e
 	return m.Err
 }

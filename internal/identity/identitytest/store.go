@@ -3,6 +3,7 @@ package identitytest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -53,8 +54,8 @@ func CheckStore(t *testing.T, open func(t *testing.T) identity.Store) {
 		s := open(t)
 		v, err := secret.NewVerifier("password")
 		check(t, err)
-		want := secret.Entry{Name: "vg_a", Verifier: v, Subject: []byte(`{"subject":{"id":"corp:alice"}}`), Expires: now.Add(time.Hour)}
-		check(t, s.PutSecret(ctx, want))
+		want := secret.Entry{Name: "vg_a", Holder: "corp:alice", Verifier: v, Subject: []byte(`{"subject":{"id":"corp:alice"}}`), Expires: now.Add(time.Hour)}
+		check(t, s.PutSecret(ctx, want, now, 1))
 		got, err := s.Secret(ctx, "vg_a")
 		check(t, err)
 		got.Expires = got.Expires.UTC()
@@ -68,6 +69,59 @@ func CheckStore(t *testing.T, open func(t *testing.T) identity.Store) {
 		check(t, s.DeleteSecret(ctx, "vg_a"))
 		if _, err := s.Secret(ctx, "vg_a"); !errors.Is(err, secret.ErrUnknown) {
 			t.Errorf("Secret after DeleteSecret: %v, want ErrUnknown", err)
+		}
+	})
+
+	t.Run("a holder has as many living secrets as there is room for", func(t *testing.T) {
+		s := open(t)
+		v, err := secret.NewVerifier("password")
+		check(t, err)
+		put := func(name, holder string, expires, at time.Time) error {
+			return s.PutSecret(ctx, secret.Entry{Name: name, Holder: holder, Verifier: v, Subject: []byte(`{}`), Expires: expires}, at, 2)
+		}
+		check(t, put("vg_a", "corp:alice", now.Add(time.Minute), now))
+		check(t, put("vg_b", "corp:alice", now.Add(time.Hour), now))
+		if err := put("vg_c", "corp:alice", now.Add(time.Hour), now); !errors.Is(err, secret.ErrTooMany) {
+			t.Errorf("a third: %v, want ErrTooMany", err)
+		}
+		if _, err := s.Secret(ctx, "vg_c"); !errors.Is(err, secret.ErrUnknown) {
+			t.Errorf("what there was no room for is there: %v", err)
+		}
+		check(t, put("vg_d", "corp:bob", now.Add(time.Hour), now))
+		// One expires and is forgotten; one is deleted. Others keep theirs.
+		check(t, put("vg_e", "corp:alice", now.Add(time.Hour), now.Add(time.Minute)))
+		if _, err := s.Secret(ctx, "vg_a"); !errors.Is(err, secret.ErrUnknown) {
+			t.Errorf("an expired secret is kept: %v", err)
+		}
+		check(t, s.DeleteSecret(ctx, "vg_b"))
+		check(t, put("vg_f", "corp:alice", now.Add(time.Hour), now.Add(time.Minute)))
+		if _, err := s.Secret(ctx, "vg_d"); err != nil {
+			t.Errorf("another holder's: %v", err)
+		}
+	})
+
+	t.Run("two that come at once do not both get the last place", func(t *testing.T) {
+		s := open(t)
+		v, err := secret.NewVerifier("password")
+		check(t, err)
+		const asked, room = 16, 5
+		results := make(chan error, asked)
+		for i := range asked {
+			go func() {
+				results <- s.PutSecret(ctx, secret.Entry{Name: fmt.Sprintf("vg_%d", i), Holder: "corp:alice", Verifier: v, Subject: []byte(`{}`), Expires: now.Add(time.Hour)}, now, room)
+			}()
+		}
+		made := 0
+		for range asked {
+			switch err := <-results; {
+			case err == nil:
+				made++
+			case !errors.Is(err, secret.ErrTooMany):
+				t.Errorf("PutSecret: %v", err)
+			}
+		}
+		if made != room {
+			t.Errorf("%d were made, want %d", made, room)
 		}
 	})
 }

@@ -30,6 +30,9 @@ const Iterations = 4096
 // ErrUnknown is returned for a name that no living secret has.
 var ErrUnknown = errors.New("no such secret")
 
+// ErrTooMany is returned by a Store for a secret that its holder has no room for.
+var ErrTooMany = errors.New("too many secrets")
+
 // Verifier is what a SCRAM server keeps of a password.
 type Verifier struct {
 	Salt       []byte `json:"salt"`
@@ -41,6 +44,7 @@ type Verifier struct {
 // Entry is a secret as it is stored.
 type Entry struct {
 	Name     string
+	Holder   string // ID of the subject that it stands for
 	Verifier Verifier
 	Subject  []byte // JSON of who it stands for
 	Expires  time.Time
@@ -48,7 +52,9 @@ type Entry struct {
 
 // Store keeps secrets.
 type Store interface {
-	PutSecret(ctx context.Context, e Entry) error
+	// PutSecret adds a secret, unless its holder has room of them that have not expired by now: then it returns ErrTooMany.
+	// It forgets those of the holder that have. Two calls at once do not both get the last place.
+	PutSecret(ctx context.Context, e Entry, now time.Time, room int) error
 	// Secret returns ErrUnknown for a name that it does not have; it may forget secrets that have expired.
 	Secret(ctx context.Context, name string) (Entry, error)
 	DeleteSecret(ctx context.Context, name string) error
@@ -61,7 +67,13 @@ type Secrets struct {
 	// Decoy makes the verifiers of names that do not exist. It must be secret and stay the same, or an outsider could
 	// tell such names from others by asking twice.
 	Decoy []byte
+	// PerSubject is how many living secrets may stand for one subject; zero means DefaultPerSubject.
+	PerSubject int
 }
+
+// DefaultPerSubject is enough for a person with a few tools on a few machines. Each secret lives for hours and is kept by
+// the gateway, unlike a token: whoever holds one credential could fill the store with them.
+const DefaultPerSubject = 20
 
 // New returns Secrets with a decoy key derived from a secret that outlives the process.
 func New(store Store, key []byte, now func() time.Time) *Secrets {
@@ -101,7 +113,19 @@ func (s *Secrets) Mint(ctx context.Context, subject *access.Subject, expires tim
 	if err != nil {
 		return "", "", fmt.Errorf("encode subject %s: %w", subject.ID, err)
 	}
-	if err := s.Store.PutSecret(ctx, Entry{Name: name, Verifier: v, Subject: body, Expires: expires}); err != nil {
+	room := s.PerSubject
+	if room == 0 {
+		room = DefaultPerSubject
+	}
+	err = s.Store.PutSecret(ctx, Entry{Name: name, Holder: subject.ID, Verifier: v, Subject: body, Expires: expires}, s.Now(), room)
+	if errors.Is(err, ErrTooMany) {
+		return "", "", &access.Refusal{
+			Code:    access.CodeLimit,
+			Message: fmt.Sprintf("no secret was made: %s has as many that still live as a subject may have, %d (limits.secrets_per_subject)", subject.Display(), room),
+			Hint:    "use one of them, end one (vecgate token revoke <FILE), or wait until one expires",
+		}
+	}
+	if err != nil {
 		return "", "", fmt.Errorf("store secret: %w", err)
 	}
 	return name, password, nil

@@ -53,6 +53,7 @@ func (s *Server) handle(ctx context.Context, raw net.Conn) {
 	}
 	from := gate.Network(address)
 	if !s.doors.enter(from, s.limits.SignInsPerClient) {
+		s.turnAway(ctx, raw, address)
 		return
 	}
 	if s.config.Guests != nil {
@@ -97,6 +98,36 @@ func (s *Server) handle(ctx context.Context, raw net.Conn) {
 	_ = raw.SetDeadline(time.Time{})
 	g.open(ctx, subject)
 }
+
+// turnAway tells a connection that there is no room for why, as PostgreSQL does: encrypted if it asks for that. So much
+// work is done for a few at once; others are told in the clear, and a client that asked for TLS then shows less of it.
+func (s *Server) turnAway(ctx context.Context, raw net.Conn, address string) {
+	g := &guest{server: s, raw: raw, conn: raw, address: address, in: wire.NewReader(raw)}
+	select {
+	case s.away <- struct{}{}:
+		defer func() { <-s.away }()
+		_ = raw.SetReadDeadline(time.Now().Add(min(time.Second, s.limits.SignIn)))
+		if g.in.Fill(1) != nil {
+			break // nobody spoke
+		}
+		_ = raw.SetDeadline(time.Now().Add(s.limits.SignIn))
+		if more, err := g.greet(ctx); err != nil {
+			g.sayFatal(err)
+			return
+		} else if !more {
+			return
+		}
+	default:
+	}
+	g.say(wire.Report{
+		Severity: "FATAL", SQLSTATE: "53300", Message: "too many clients of this address are signing in",
+		Detail: fmt.Sprintf("limits.sign_ins_per_address is %d", s.limits.SignInsPerClient),
+		Hint:   "Try again when some of them have signed in or gone.",
+	})
+}
+
+// turnedAway is how many connections at once are listened to only to tell them that there is no room.
+const turnedAway = 16
 
 // greet reads first packets until the client has said what it wants; more is false when there is nothing left to do.
 func (g *guest) greet(ctx context.Context) (more bool, err error) {
@@ -331,6 +362,11 @@ func (g *guest) sayFatal(err error) {
 			report.SQLSTATE = "28000"
 		}
 	}
+	g.say(report)
+}
+
+// say sends the last that a client hears.
+func (g *guest) say(report wire.Report) {
 	_ = g.conn.SetWriteDeadline(time.Now().Add(time.Second))
 	_, _ = g.conn.Write(report.Append(nil)) // it is leaving in any case
 }

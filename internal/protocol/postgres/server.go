@@ -25,6 +25,7 @@ type Server struct {
 	targets map[string]*target
 	keys    keys
 	doors   doors
+	away    chan struct{} // who is being turned away
 }
 
 // New returns a Server; it opens nothing yet.
@@ -60,6 +61,7 @@ func New(c Config) (*Server, error) {
 	}
 	s.keys.live = map[uint32]*session{}
 	s.doors.waiting = map[string]int{}
+	s.away = make(chan struct{}, turnedAway)
 	return s, nil
 }
 

@@ -135,19 +135,87 @@ func TestAnUnknownProtocolVersionIsNegotiated(t *testing.T) {
 }
 
 func TestNobodyStaysAtTheDoor(t *testing.T) {
-	w := newWorld(t, func(c *Config, _ *Target) { c.Limits.SignIn = 200 * time.Millisecond; c.Limits.SignInsPerClient = 2 })
+	w := newWorld(t, func(c *Config, _ *Target) { c.Limits.SignIn = 200 * time.Millisecond })
 	conn := w.tcp()
 	began := time.Now()
-	if _, err := io.ReadAll(conn); err != nil || time.Since(began) > 5*time.Second {
+	// The connection's own deadline, of half a minute, is what bounds the wait.
+	if _, err := io.ReadAll(conn); err != nil {
 		t.Errorf("a silent connection stayed for %s, %v", time.Since(began), err)
 	}
-	w.tcp()
-	w.tcp()
-	time.Sleep(50 * time.Millisecond)
-	third := w.tcp()
-	_ = third.SetReadDeadline(time.Now().Add(30 * time.Second))
-	if _, err := third.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("third connection of an address: %v", err)
+}
+
+// fill takes every place at the door of an address, and returns when the server has counted them.
+func (w *world) fill(places int) {
+	w.t.Helper()
+	for range places {
+		_ = w.tcp().SetDeadline(time.Time{})
+	}
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		w.server.doors.mu.Lock()
+		n := w.server.doors.waiting["127.0.0.1"]
+		w.server.doors.mu.Unlock()
+		if n == places {
+			return
+		}
+		if time.Since(began) > 30*time.Second {
+			w.t.Fatalf("%d of %d connections were counted at the door", n, places)
+		}
+	}
+}
+
+// psql returns what psql says when it tries to connect, and must not manage to.
+func (w *world) psql(dsn string) string {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, filepath.Join(postgrestest.Start(w.t).Bin, "psql"), "-d", dsn, "-c", "select 1").CombinedOutput()
+	if err == nil {
+		w.t.Errorf("psql connected:\n%s", out)
+	}
+	return string(out)
+}
+
+func TestWhoFindsNoRoomAtTheDoorIsToldWhy(t *testing.T) {
+	const why = "limits.sign_ins_per_address is 2"
+	w := newWorld(t, func(c *Config, _ *Target) { c.Limits.SignIn = time.Hour; c.Limits.SignInsPerClient = 2 })
+	w.fill(2)
+
+	silent := w.tcp()
+	if answer, err := io.ReadAll(silent); err != nil || !bytes.Contains(answer, []byte("C53300\x00")) || !bytes.Contains(answer, []byte(why)) {
+		t.Errorf("who says nothing reads %q, %v", answer, err)
+	}
+	direct := w.tls("postgresql")
+	_, _ = direct.Write(startupPacket(196608, "user", "alice", "database", "products"))
+	if answer, _ := io.ReadAll(direct); !bytes.Contains(answer, []byte("C53300\x00")) || !bytes.Contains(answer, []byte(why)) {
+		t.Errorf("over direct TLS: %q", answer)
+	}
+	out := w.psql(w.dsn())
+	for _, want := range []string{"FATAL:  too many clients of this address are signing in", "DETAIL:  " + why, "HINT:  Try again"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("psql does not show %q, it shows\n%s", want, out)
+		}
+	}
+
+	// When too many are being told at once, others are told with no work for us: nothing of theirs is read.
+	for range turnedAway {
+		w.server.away <- struct{}{}
+	}
+	many := w.tcp()
+	if answer, err := io.ReadAll(many); err != nil || !bytes.Contains(answer, []byte(why)) {
+		t.Errorf("when many are turned away: %q, %v", answer, err)
+	}
+}
+
+func TestWhoFindsNoRoomAtADoorWithoutTLSIsToldWhy(t *testing.T) {
+	w := newWorld(t, func(c *Config, _ *Target) {
+		c.TLS = nil
+		c.Limits.SignIn, c.Limits.SignInsPerClient = time.Hour, 2
+	})
+	w.fill(2)
+	for _, mode := range []string{"disable", "prefer"} {
+		if out := w.psql(w.dsn("sslmode=" + mode)); !strings.Contains(out, "DETAIL:  limits.sign_ins_per_address is 2") {
+			t.Errorf("psql with sslmode=%s shows\n%s", mode, out)
+		}
 	}
 }
 
