@@ -26,6 +26,9 @@ type Subject struct {
 	Person string `json:"person,omitempty"`
 	// Owner is the person answerable for a workload.
 	Owner string `json:"owner,omitempty"`
+	// OwnerAccount is the account that the provider named as the owner's; which person that is, is looked up anew whenever
+	// the credential is shown. Empty where the configuration alone says who owns the workload.
+	OwnerAccount string `json:"owner_account,omitempty"`
 	// Instance tells two runs of one workload apart (run id, pod uid); it is for the record.
 	Instance string `json:"instance,omitempty"`
 	// Actor acts on the subject's behalf (RFC 8693 "act"); nil when nobody does.

@@ -514,6 +514,73 @@ func TestMintedCredentialsFollowTheConfiguration(t *testing.T) {
 	checkRefusal(t, s, err, "", access.CodeExpired, "no longer takes")
 }
 
+// The template of a provider names an account; a token used to keep the person that it was when the token was made.
+func TestMintedCredentialsFollowThePersonOfTheirOwner(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	sources := w.opts.Sources
+	sources.Providers = slices.Clone(sources.Providers)
+	sources.Providers[1].Owner = "corp:{job}"
+	call := func(person string) {
+		t.Helper()
+		sources.Persons = []identity.Person{{Name: person, Accounts: []string{"corp:train"}}}
+		if err := w.reg.Reload(sources); err != nil {
+			t.Fatal(err)
+		}
+	}
+	call("alice")
+	raw := w.minted(w.job("train", "s1"))
+	narrower := w.minted(raw)
+	acted := w.minted(w.person("bob"), "actor_token", raw, "actor_token_type", identity.TypeJWT)
+	_, out := w.exchange(w.job("train", "s1"), "requested_token_type", identity.TypeSecret)
+	name := out["username"].(string)
+	session := w.subject(raw)
+	if session.Person != "alice" || session.OwnerAccount != "corp:train" {
+		t.Fatalf("%+v", session)
+	}
+
+	call("alice.ang")
+	for _, raw := range []string{raw, narrower, w.job("train", "s1")} {
+		if s := w.subject(raw); s.Person != "alice.ang" || s.Owner != "alice.ang" {
+			t.Errorf("a job of alice.ang counts as %q, owner %q", s.Person, s.Owner)
+		}
+	}
+	if s := w.subject(acted); s.Actor.Person != "alice.ang" {
+		t.Errorf("who acts for somebody counts as %q", s.Actor.Person)
+	}
+	if s, err := w.reg.SecretSubject(ctx, name); err != nil || s.Person != "alice.ang" {
+		t.Errorf("secret of a job of alice.ang: %+v, %v", s, err)
+	}
+	err := w.reg.Standing(ctx, session)
+	checkRefusal(t, nil, err, "", access.CodeExpired, "it was changed which person")
+
+	// The account is nobody's but its own: it still counts as somebody.
+	sources.Persons = nil
+	if err := w.reg.Reload(sources); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.subject(raw); s.Person != "corp:train" {
+		t.Errorf("counts as %q", s.Person)
+	}
+}
+
+// Who counts as nobody could approve what it asked for.
+func TestMintedCredentialsEndWhenNobodyOwnsTheirWorkloadAnyMore(t *testing.T) {
+	w := newWorld(t)
+	raw := w.minted(w.job("train", "s1"))
+	_, out := w.exchange(w.job("train", "s1"), "requested_token_type", identity.TypeSecret)
+	session := w.subject(raw)
+	sources := w.opts.Sources
+	sources.Persons = nil
+	if err := w.reg.Reload(sources); err != nil {
+		t.Fatal(err)
+	}
+	w.refused(raw, access.CodeExpired, "belongs to nobody now")
+	s, err := w.reg.SecretSubject(t.Context(), out["username"].(string))
+	checkRefusal(t, s, err, "", access.CodeExpired, "belongs to nobody now")
+	checkRefusal(t, nil, w.reg.Standing(t.Context(), session), "", access.CodeExpired, "belongs to nobody now")
+}
+
 func TestReloadIsAllOrNothing(t *testing.T) {
 	w := newWorld(t)
 	raw := w.person("alice")

@@ -80,7 +80,7 @@ func (p *Persons) Of(account string) string {
 	return account
 }
 
-// resolve fills in Person and Owner of a subject that was just verified.
+// resolve fills in Person and Owner of a subject that was just verified. What they were before does not count.
 func (p *Persons) resolve(s *access.Subject) error {
 	if s.Kind == access.Person {
 		s.Person, s.Owner = p.Of(s.ID), ""
@@ -90,8 +90,8 @@ func (p *Persons) resolve(s *access.Subject) error {
 	if err != nil {
 		return err
 	}
-	if owner == "" && s.Owner != "" {
-		owner = p.Of(s.Owner)
+	if owner == "" && s.OwnerAccount != "" {
+		owner = p.Of(s.OwnerAccount)
 	}
 	s.Owner, s.Person = owner, owner
 	return nil

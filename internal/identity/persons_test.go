@@ -32,7 +32,7 @@ func TestAccountsOfOnePersonCountOnce(t *testing.T) {
 		{"ci:acme/shared:daily", "corp:alice", access.Workload, "bob"}, // what the operator wrote wins
 		{"ci:acme/train:job", "", access.Person, "ci:acme/train:job"},  // patterns own workloads, not people
 	} {
-		s := &access.Subject{ID: c.id, Kind: c.kind, Owner: c.claimed}
+		s := &access.Subject{ID: c.id, Kind: c.kind, OwnerAccount: c.claimed}
 		if err := p.resolve(s); err != nil || s.Person != c.person {
 			t.Errorf("%s %s (owner claim %q) is %q, %v, want %q", c.kind, c.id, c.claimed, s.Person, err, c.person)
 		}

@@ -37,9 +37,9 @@ type Options struct {
 	// SecretsPerSubject is how many living secrets may stand for one subject; zero means secret.DefaultPerSubject.
 	SecretsPerSubject int
 	Store             Store
-	HTTP          *http.Client // carries requests to providers; nil means a plain one with a timeout
-	Log           *slog.Logger
-	Now           func() time.Time
+	HTTP              *http.Client // carries requests to providers; nil means a plain one with a timeout
+	Log               *slog.Logger
+	Now               func() time.Time
 }
 
 // Registry knows everybody who may show a credential. It is safe for concurrent use.
@@ -311,8 +311,16 @@ func (r *Registry) again(ctx context.Context, s *access.Subject) (*access.Subjec
 				Hint: "sign in again: vecgate login",
 			}
 		}
+		owner := one.Owner
 		if err := live.persons.resolve(one); err != nil {
 			return nil, &access.Refusal{Code: access.CodeIdentity, Message: "credential not accepted: its owner is not clear", Hint: "the operator's log has the details", Err: err}
+		}
+		// Who counts as nobody is not held back from approving what it started.
+		if owner != "" && one.Owner == "" {
+			return nil, &access.Refusal{
+				Code: access.CodeExpired, Message: fmt.Sprintf("%s belonged to %s when its credential was made, and belongs to nobody now", one.Display(), owner),
+				Hint: "make a new one: vecgate token",
+			}
 		}
 	}
 	return r.admit(ctx, s)

@@ -311,7 +311,7 @@ func TestMissingClaimLeavesNobody(t *testing.T) {
 	f := newForge(t)
 	p := f.provider(func(c *Config) { c.ID, c.Instance, c.Owner = "{org}/{repo}", "{run}", "corp:{owner}" })
 	fine := func() map[string]any { return map[string]any{"org": "1", "repo": 2, "run": "7", "owner": "alice"} }
-	if s := accepted(t, p, f.good(fine())); s.ID != "corp:1/2" || s.Instance != "7" || s.Owner != "corp:alice" {
+	if s := accepted(t, p, f.good(fine())); s.ID != "corp:1/2" || s.Instance != "7" || s.OwnerAccount != "corp:alice" {
 		t.Errorf("subject %+v", s)
 	}
 	for _, name := range []string{"org", "repo", "run", "owner"} {

@@ -28,7 +28,7 @@ type Expect struct {
 }
 
 // Verify checks a token of this provider and says who shows it. Errors are *access.Refusal and never hold the token.
-// Person and Owner are not resolved here, except that Owner carries what the owner template says.
+// Person and Owner are not resolved here.
 func (p *Provider) Verify(ctx context.Context, raw string, expect Expect) (*access.Subject, error) {
 	t, err := jwt.Parse(raw)
 	if err != nil {
@@ -178,7 +178,7 @@ func (p *Provider) subject(raw string, t *jwt.Token, expires time.Time) (*access
 		}
 	}
 	if p.owner != nil {
-		if s.Owner, err = p.owner.Expand(t.Claims); err != nil {
+		if s.OwnerAccount, err = p.owner.Expand(t.Claims); err != nil {
 			return nil, p.refuse("%v, and the owner is named by %s", err, p.owner)
 		}
 	}

@@ -190,6 +190,7 @@ type body struct {
 	Groups   []string        `json:"groups,omitempty"`
 	Person   string          `json:"person,omitempty"`
 	Owner    string          `json:"owner,omitempty"`
+	Account  string          `json:"owner_account,omitempty"`
 	Instance string          `json:"instance,omitempty"`
 	Scope    string          `json:"scope,omitempty"`
 	Targets  []string        `json:"targets,omitempty"`
@@ -208,6 +209,7 @@ type actor struct {
 	Name     string      `json:"name,omitempty"`
 	Person   string      `json:"person,omitempty"`
 	Owner    string      `json:"owner,omitempty"`
+	Account  string      `json:"owner_account,omitempty"`
 	Instance string      `json:"instance,omitempty"`
 }
 
@@ -228,11 +230,11 @@ func (m *Minter) Mint(s *access.Subject, ask Ask) (raw string, as *access.Subjec
 	b := body{
 		Issuer: m.Issuer, Audience: m.Issuer, Subject: as.ID, Issued: m.Now().Unix(), Expires: as.Expires.Unix(),
 		ID: hex.EncodeToString(id), Client: as.Provider, Kind: as.Kind, Name: as.Name, Groups: as.Groups, Person: as.Person,
-		Owner: as.Owner, Instance: as.Instance, Scope: strings.Join(as.Scopes, " "), Targets: as.Targets, Ticket: as.Ticket,
+		Owner: as.Owner, Account: as.OwnerAccount, Instance: as.Instance, Scope: strings.Join(as.Scopes, " "), Targets: as.Targets, Ticket: as.Ticket,
 		Source: s.Credential, Parents: as.Parents,
 	}
 	if a := as.Actor; a != nil {
-		b.Actor = &actor{a.ID, a.Kind, a.Provider, a.Name, a.Person, a.Owner, a.Instance}
+		b.Actor = &actor{a.ID, a.Kind, a.Provider, a.Name, a.Person, a.Owner, a.OwnerAccount, a.Instance}
 	}
 	kept := make(map[string]any, len(as.Claims))
 	for name, v := range as.Claims {
@@ -300,7 +302,7 @@ func (m *Minter) Verify(ctx context.Context, raw string) (*access.Subject, error
 		return nil, err
 	}
 	s := &access.Subject{
-		ID: b.Subject, Name: b.Name, Kind: b.Kind, Provider: b.Client, Groups: b.Groups, Person: b.Person, Owner: b.Owner,
+		ID: b.Subject, Name: b.Name, Kind: b.Kind, Provider: b.Client, Groups: b.Groups, Person: b.Person, Owner: b.Owner, OwnerAccount: b.Account,
 		Instance: b.Instance, Credential: ownPrefix + b.ID, Method: "token", Scopes: strings.Fields(b.Scope), Targets: b.Targets,
 		Ticket: b.Ticket, Expires: expires, Parents: b.Parents,
 	}
@@ -308,7 +310,7 @@ func (m *Minter) Verify(ctx context.Context, raw string) (*access.Subject, error
 		s.Scopes = nil
 	}
 	if a := b.Actor; a != nil {
-		s.Actor = &access.Subject{ID: a.Subject, Kind: a.Kind, Provider: a.Provider, Name: a.Name, Person: a.Person, Owner: a.Owner, Instance: a.Instance}
+		s.Actor = &access.Subject{ID: a.Subject, Kind: a.Kind, Provider: a.Provider, Name: a.Name, Person: a.Person, Owner: a.Owner, OwnerAccount: a.Account, Instance: a.Instance}
 	}
 	if claims, ok := t.Claims["claims"].(map[string]any); ok {
 		s.Claims = claims
