@@ -33,6 +33,7 @@ type DB struct {
 	log   *slog.Logger
 	now   func() time.Time
 	roll  *Roll
+	ready readiness
 }
 
 // Options of Open.
@@ -49,7 +50,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err := prepareFile(o.Path); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Path, err)
 	}
-	db := &DB{log: o.Log, now: o.Now}
+	db := &DB{log: o.Log, now: o.Now, ready: readiness{path: o.Path, free: free}}
 	var err error
 	if db.write, err = open(o.Path, "rwc", "&_txlock=immediate"); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Path, err)
@@ -72,14 +73,6 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 func (db *DB) Close() error {
 	db.roll.close()
 	return errors.Join(db.read.Close(), db.write.Close())
-}
-
-// Ready reports whether the store answers.
-func (db *DB) Ready(ctx context.Context) error {
-	if err := db.write.PingContext(ctx); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	return nil
 }
 
 // prepareFile creates the file so that nobody but its owner ever has access, and refuses one that others can open: it

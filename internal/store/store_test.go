@@ -215,8 +215,9 @@ func TestPruneLeavesWhatIsStillNeeded(t *testing.T) {
 func TestMigrationsNeverChange(t *testing.T) {
 	// A database that has run a migration will not run it again: write a new file instead of changing one.
 	known := map[string]string{
-		"00001_first.sql":   "a8dba00228127a20fb8d2eeac48292e3046e08a17b4a22734c887da2d5c6cb52",
-		"00002_holders.sql": "b5ba30bf5731240855dd3b456b95a8fa8dd831ba98e4d0c83c264f16fba0fc32",
+		"00001_first.sql":     "a8dba00228127a20fb8d2eeac48292e3046e08a17b4a22734c887da2d5c6cb52",
+		"00002_holders.sql":   "b5ba30bf5731240855dd3b456b95a8fa8dd831ba98e4d0c83c264f16fba0fc32",
+		"00003_readiness.sql": "ae26ceec57e1560b79967cd41733d225d14cb58c509315148b136dc20123e6c9",
 	}
 	files, err := migrations.ReadDir("migrations")
 	if err != nil || len(files) != len(known) {
