@@ -45,7 +45,7 @@ type ServerTLS struct {
 	Cert PEM `yaml:"cert" required:"true"`
 	// Key is its private key in PEM.
 	Key Secret `yaml:"key" required:"true"`
-	// ClientCA are the authorities whose client certificates are accepted, in PEM.
+	// ClientCA are the authorities whose client certificates are accepted, in PEM. Listeners for PostgreSQL, where certificates sign clients in, follow the content of the file; sessions that are open stay until they end, or are suspended.
 	ClientCA PEM `yaml:"client_ca"`
 	// Min is the oldest version of TLS that is accepted.
 	Min string `yaml:"min" default:"1.2" enum:"1.2|1.3"`

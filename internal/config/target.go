@@ -75,11 +75,11 @@ func (t *Target) Speaks(protocol string) bool {
 type ClientTLS struct {
 	// Mode is how the database's certificate is checked. The default is verify-full, and off for a Unix socket.
 	Mode string `yaml:"mode" enum:"verify-full|verify-ca|off"`
-	// CA are the authorities to trust, in PEM; the system's own when left out.
+	// CA are the authorities to trust, in PEM; the system's own when left out. They are read at the start.
 	CA PEM `yaml:"ca"`
 	// ServerName is the name to expect in the certificate, when it is not the host of the address.
 	ServerName string `yaml:"server_name"`
-	// Cert is the gateway's client certificate in PEM.
+	// Cert is the gateway's client certificate in PEM. The content of this file and the next is followed: connections that are made after a change show the new one.
 	Cert PEM `yaml:"cert"`
 	// Key is its private key in PEM.
 	Key Secret `yaml:"key"`

@@ -65,19 +65,7 @@ type renewed struct {
 }
 
 func (r *renewed) read() (*tls.Certificate, error) {
-	cert, err := r.source.Cert.Read()
-	if err != nil {
-		return nil, fmt.Errorf("tls.cert: %w", err)
-	}
-	key, err := r.source.Key.Read()
-	if err != nil {
-		return nil, fmt.Errorf("tls.key: %w", err)
-	}
-	pair, err := tls.X509KeyPair([]byte(cert.Reveal()), []byte(key.Reveal()))
-	if err != nil {
-		return nil, fmt.Errorf("tls.cert and tls.key: %w", err)
-	}
-	return &pair, nil
+	return keyPair(r.source.Cert.Source, r.source.Key.Source)
 }
 
 // again is how often the files are read at most.

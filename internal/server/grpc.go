@@ -58,11 +58,15 @@ func (s *Server) calls(l *config.Listener) (*grpcwire.Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target %s: grpc_address: %w", t.Name, err)
 		}
-		upstream, err := clientTLSTo(t, host)
+		upstream, err := s.upstreamTLS(t, host)
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
-		rest, err := clientTLS(t)
+		asked, _, err := t.HostPort()
+		if err != nil {
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
+		}
+		rest, err := s.upstreamTLS(t, asked)
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}

@@ -49,7 +49,11 @@ func (s *Server) http(l *config.Listener) (frontEnd, error) {
 		if !l.Reaches(t) {
 			continue
 		}
-		upstream, err := clientTLS(t)
+		host, _, err := t.HostPort()
+		if err != nil {
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
+		}
+		upstream, err := s.upstreamTLS(t, host)
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}

@@ -42,6 +42,10 @@ func (s *Server) reload(ctx context.Context, was, c *config.Config) error {
 	if _, err := vault.New(credentials(c)); err != nil {
 		return err
 	}
+	followed, err := s.follows.read()
+	if err != nil {
+		return err
+	}
 	old := s.policy.Load()
 	if rules.Digest() != old.Digest() {
 		// On record before it is in force: nothing is ever decided by a policy that the log does not name.
@@ -58,6 +62,7 @@ func (s *Server) reload(ctx context.Context, was, c *config.Config) error {
 	if err := s.tickets.Replace(systems); err != nil {
 		return err
 	}
+	followed()
 	s.policy.Swap(rules)
 	s.gate.CutOff(func(who *access.Subject) bool {
 		_, out := errors.AsType[*access.Refusal](s.registry.Standing(ctx, who))

@@ -75,6 +75,7 @@ type Server struct {
 	evidence *evidence
 	locks    []*os.File // of what only one process may use
 	carriers carriers
+	follows  following
 	shown    map[*config.ServerTLS]*tls.Config // made of it
 
 	policySince atomic.Pointer[time.Time]

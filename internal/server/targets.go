@@ -53,8 +53,12 @@ func (s *Server) postgres(l *config.Listener) (frontEnd, error) {
 	if err != nil {
 		return nil, err
 	}
+	callers, err := s.clientAuthorities(l)
+	if err != nil {
+		return nil, err
+	}
 	c := postgres.Config{
-		TLS: tlsConfig, Targets: map[string]postgres.Target{}, Gate: s.gate, Identity: door{s.registry},
+		TLS: tlsConfig, ClientCAs: callers, Targets: map[string]postgres.Target{}, Gate: s.gate, Identity: door{s.registry},
 		Masker: &value.Masker{Hider: hider}, Shared: &s.targets, Log: s.log, Now: s.options.Now,
 		Astray: s.notHTTP(l.Name), Guests: newVisitors(roomForVisitors),
 		Limits: postgres.Limits{
@@ -87,7 +91,11 @@ func (s *Server) gateTarget(t *config.Target) gate.Target {
 }
 
 func (s *Server) target(t *config.Target) (postgres.Target, error) {
-	upstream, err := clientTLS(t)
+	host, _, err := t.HostPort()
+	if err != nil {
+		return postgres.Target{}, err
+	}
+	upstream, err := s.upstreamTLS(t, host)
 	if err != nil {
 		return postgres.Target{}, err
 	}
@@ -154,19 +162,11 @@ func clientTLSTo(t *config.Target, host string) (c *tls.Config, err error) {
 		}
 	}
 	if !t.TLS.Cert.IsZero() {
-		cert, err := t.TLS.Cert.Read()
+		pair, err := keyPair(t.TLS.Cert.Source, t.TLS.Key.Source)
 		if err != nil {
-			return nil, fmt.Errorf("tls.cert: %w", err)
+			return nil, err
 		}
-		key, err := t.TLS.Key.Read()
-		if err != nil {
-			return nil, fmt.Errorf("tls.key: %w", err)
-		}
-		pair, err := tls.X509KeyPair([]byte(cert.Reveal()), []byte(key.Reveal()))
-		if err != nil {
-			return nil, fmt.Errorf("tls.cert and tls.key: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
+		c.Certificates = []tls.Certificate{*pair}
 	}
 	if t.TLS.Mode == config.TLSVerifyCA {
 		verifyChainOnly(c)

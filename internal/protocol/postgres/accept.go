@@ -266,6 +266,9 @@ func (g *guest) encrypt(ctx context.Context, direct bool) error {
 	config := g.server.tls.Clone()
 	base := g.server.tls
 	config.Certificates = nil
+	if now := g.server.config.ClientCAs; now != nil {
+		config.ClientCAs = now()
+	}
 	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		c, err := choose(base, hello)
 		if err == nil {

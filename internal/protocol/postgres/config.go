@@ -59,8 +59,10 @@ type Config struct {
 	// Auth are the methods that the listener takes, the first being what a client gets that does not choose.
 	Auth []Method
 	// TLS is for clients. Without it only loopback connections are taken, in the clear.
-	TLS     *tls.Config
-	Targets map[string]Target // by name, which is the client's dbname
+	TLS *tls.Config
+	// ClientCAs, if not nil, are the authorities of TLS as they are now, asked for every connection.
+	ClientCAs func() *x509.CertPool
+	Targets   map[string]Target // by name, which is the client's dbname
 
 	Gate     *gate.Gate
 	Identity Identity

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -328,6 +330,36 @@ func FuzzBearer(f *testing.F) {
 			t.Errorf("took %q", token)
 		}
 	})
+}
+
+func TestAnAuthorityThatIsNoLongerTrustedLetsNobodyIn(t *testing.T) {
+	var pair tls.Certificate
+	var trusted atomic.Pointer[x509.CertPool]
+	w := newWorld(t, func(c *Config, _ *Target) {
+		pair = c.TLS.Certificates[0]
+		pool := x509.NewCertPool()
+		pool.AddCert(pair.Leaf)
+		trusted.Store(pool)
+		c.TLS.ClientCAs, c.ClientCAs = pool, trusted.Load
+		c.Auth = []Method{Certificate}
+	})
+	config, err := pgx.ParseConfig(w.dsn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.TLSConfig.Certificates = []tls.Certificate{pair}
+	config.TLSConfig.ClientSessionCache = tls.NewLRUClientSessionCache(4) // nor by resuming
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close(t.Context())
+	_, other := selfSigned(t)
+	trusted.Store(other)
+	if conn, err := pgx.ConnectConfig(t.Context(), config); err == nil {
+		conn.Close(t.Context())
+		t.Error("signed in by an authority that is no longer trusted")
+	}
 }
 
 func TestACertificateSignsIn(t *testing.T) {
