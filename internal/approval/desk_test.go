@@ -396,6 +396,36 @@ func TestAGrantEnds(t *testing.T) {
 	}
 }
 
+// What was found to be over stays over, whatever the clock says later.
+func TestAClockThatIsSetBackBringsNothingBack(t *testing.T) {
+	o := open(t)
+	waits, granted, used := o.file(t, ask(alice, "d1", 1)), o.file(t, ask(alice, "d2", 1)), o.file(t, ask(alice, "d3", 1))
+	o.approve(t, granted.ID, bob)
+	o.approve(t, used.ID, bob)
+	if _, err := o.Use(t.Context(), used.ID, "d3"); err != nil {
+		t.Fatal(err)
+	}
+	o.clock.pass(10 * time.Minute)
+	if err := o.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o.clock.pass(-time.Hour)
+	if _, err := o.Vote(t.Context(), waits.ID, bob, true, ""); err == nil {
+		t.Error("a vote counts after the end")
+	}
+	for digest, r := range map[string]access.Request{"d1": waits, "d2": granted, "d3": used} {
+		if _, err := o.Use(t.Context(), r.ID, digest); err == nil {
+			t.Errorf("%s was used again", digest)
+		}
+	}
+	// And what is asked now goes its way.
+	anew := o.file(t, ask(alice, "d1", 1))
+	o.approve(t, anew.ID, bob)
+	if _, err := o.Use(t.Context(), anew.ID, "d1"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAVoteOfSomebodyOffBoardedSinceDoesNotCount(t *testing.T) {
 	o := open(t)
 	gone := ""

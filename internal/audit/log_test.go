@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	"github.com/vecgate/vecgate/internal/access"
@@ -213,4 +214,30 @@ func TestStateSaysWhatIsSignedAfterARestartToo(t *testing.T) {
 	if after.Records != 2 || after.Signed != 2 || string(after.Note) != string(before.Note) || !after.SignedAt.Equal(before.SignedAt) || after.Key != before.Key {
 		t.Errorf("before %+v\nafter %+v", before, after)
 	}
+}
+
+func TestTheTimesOfTheLogDoNotGoBackWithTheClock(t *testing.T) {
+	dir, at := t.TempDir(), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var last time.Time
+	append1 := func(l *Log, n int) {
+		t.Helper()
+		r := intent("a", n)
+		if err := l.Append(r).Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if r.Time.Before(last) {
+			t.Errorf("record %d is of %s, and one before it of %s", r.Seq, r.Time, last)
+		}
+		last = r.Time
+	}
+	for run := range 2 {
+		l := open(t, Options{Dir: dir, Now: func() time.Time { return at }})
+		append1(l, 2*run)
+		at = at.Add(-time.Hour)
+		append1(l, 2*run+1)
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkLog(t, dir)
 }

@@ -82,6 +82,13 @@ func TestOwnTokenExpiresToTheSecond(t *testing.T) {
 	w.refused(own, access.CodeExpired, "it expired at ")
 }
 
+func TestATokenOfAClockThatIsSetBackIsRefused(t *testing.T) {
+	w := newWorld(t)
+	raw := w.minted(w.person("alice"))
+	w.now = w.now.Add(-time.Hour)
+	w.refused(raw, access.CodeIdentity, "issued in the future")
+}
+
 func TestOwnTokenCannotRenewOrWidenItself(t *testing.T) {
 	w := newWorld(t)
 	own := w.minted(w.person("alice"), "lifetime", "60", "scope", "read", "audience", "products")

@@ -91,6 +91,55 @@ func TestOtherTransferEncodingsAreRefused(t *testing.T) {
 	}
 }
 
+// What proxies and servers have read differently, so that one saw one request and the other two.
+func TestFramesThatServersReadDifferentlyAreRefusedOrReadOnce(t *testing.T) {
+	const smuggled = "POST /search HTTP/1.1\r\nHost: docs\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"k\":9}"
+	head := "POST /search HTTP/1.1\r\nHost: docs\r\nConnection: close\r\nAuthorization: Bearer " + protocoltest.Token + "\r\nContent-Type: application/json\r\n"
+	const chunked, length = "Transfer-Encoding: chunked\r\n", "Content-Length: 7\r\n"
+	const body, chunks = `{"k":1}`, "7\r\n{\"k\":1}\r\n0\r\n\r\n"
+	for name, sent := range map[string]string{
+		"a space before the colon":         head + "Transfer-Encoding : chunked\r\n" + length + "\r\n" + chunks,
+		"a folded header":                  head + "Transfer-Encoding:\r\n chunked\r\n" + length + "\r\n" + chunks,
+		"a tab before chunked":             head + "Transfer-Encoding:\tchunked\r\n" + length + "\r\n" + chunks,
+		"chunked in quotes":                head + "Transfer-Encoding: \"chunked\"\r\n\r\n" + chunks,
+		"xchunked":                         head + "Transfer-Encoding: xchunked\r\n" + length + "\r\n" + body,
+		"the same length twice":            head + length + length + "\r\n" + body,
+		"two lengths in one":               head + "Content-Length: 7, 7\r\n\r\n" + body,
+		"a length in hex":                  head + "Content-Length: 0x7\r\n\r\n" + body,
+		"a negative length":                head + "Content-Length: -7\r\n\r\n" + body,
+		"a length with an underscore":      head + "Content-Length: 0_7\r\n\r\n" + body,
+		"a carriage return in a header":    head + "X-A: b\rContent-Length: 0\r\n" + length + "\r\n" + body,
+		"a null in a header":               head + "X-A: b\x00c\r\n" + length + "\r\n" + body,
+		"line feeds alone after headers":   strings.ReplaceAll(head, "\r\n", "\n") + "Content-Length: 7\n\n" + body,
+		"an extension of a chunk":          head + chunked + "\r\n7;a=b\r\n" + body + "\r\n0\r\n\r\n",
+		"an extension with a line feed":    head + chunked + "\r\n7;a\n" + body + "\r\n0\r\n\r\n",
+		"a chunk that ends in a line feed": head + chunked + "\r\n7\n" + body + "\n0\n\n",
+		"a chunk that ends in two letters": head + chunked + "\r\n7\r\n" + body + "xx0\r\n\r\n",
+		"a chunk of a signed length":       head + chunked + "\r\n+7\r\n" + body + "\r\n0\r\n\r\n",
+		"a chunk of a length with 0x":      head + chunked + "\r\n0x7\r\n" + body + "\r\n0\r\n\r\n",
+		"a chunk longer than 64 bits":      head + chunked + "\r\n10000000000000007\r\n" + body + "\r\n0\r\n\r\n",
+		"chunks in HTTP/1.0":               strings.Replace(head, "HTTP/1.1", "HTTP/1.0", 1) + chunked + length + "\r\n" + chunks,
+		"a host in another case, twice":    head + "hOST: other\r\n" + length + "\r\n" + body,
+	} {
+		w := world(t, `{}`, nil)
+		said := raw(t, w, sent+smuggled)
+		// Whatever is taken is one request with one body, and what follows has no credential.
+		if n := strings.Count(said, "HTTP/1.1 200") + strings.Count(said, "HTTP/1.0 200"); n > 1 {
+			t.Errorf("%s: %d answers: %.600s", name, n, said)
+		}
+		got := w.All()
+		if len(got) > 1 {
+			t.Errorf("%s: %d requests reached the target", name, len(got))
+		}
+		for _, r := range got {
+			if r.Body != body || r.Header.Get("Transfer-Encoding") != "" || r.Header.Get("X-A") != "" {
+				t.Errorf("%s: the target got %q %v", name, r.Body, r.Header)
+			}
+		}
+		t.Logf("%s: %.30q, %d sent on", name, said, len(got))
+	}
+}
+
 // A body in chunks that also announces a length is its chunks (RFC 9112, 6.3): what is sent on is one document with its
 // own length, and what follows it is a request that needs a credential of its own.
 func TestABodyInChunksWithALengthTooIsItsChunks(t *testing.T) {
