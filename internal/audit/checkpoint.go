@@ -180,3 +180,12 @@ func latestCheckpoint(dir string, key note.Verifier) (*Checkpoint, error) {
 	}
 	return latest, nil
 }
+
+// PublishedSize is the size of the newest checkpoint in a log's directory; 0 when there is none that the key signed.
+func PublishedSize(dir string, key note.Verifier) uint64 {
+	c, err := latestCheckpoint(dir, key)
+	if err != nil || c == nil {
+		return 0
+	}
+	return c.Size
+}

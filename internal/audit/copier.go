@@ -360,7 +360,9 @@ func (r Restored) Checkpoints(all []Checkpoint) error {
 }
 
 // Public writes the public key.
-func (r Restored) Public(text []byte) error { return r.writeAt(filepath.Join(r.Dir, publicName), 0, text) }
+func (r Restored) Public(text []byte) error {
+	return r.writeAt(filepath.Join(r.Dir, publicName), 0, text)
+}
 
 func (r Restored) writeAt(name string, off int64, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {

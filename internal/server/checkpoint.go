@@ -7,21 +7,23 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // memory keeps the last signed checkpoint of the audit log outside of the log's directory, so that a log that was put
 // back to an earlier state is refused at the next start. Who can put back both needs a checkpoint on another machine.
 type memory struct {
-	file string
-	log  *slog.Logger
+	file   string
+	origin string
+	log    *slog.Logger
 }
 
-func remember(dir string, log *slog.Logger) memory {
-	return memory{file: filepath.Join(dir, "checkpoint"), log: log}
+func remember(dir, origin string, log *slog.Logger) memory {
+	return memory{file: filepath.Join(dir, "checkpoint"), origin: origin, log: log}
 }
 
-// known returns the checkpoint that was kept, nil when there is none.
-func (m memory) known() ([]byte, error) {
+// known returns the checkpoint that was kept, none when there is none of this log.
+func (m memory) known() ([][]byte, error) {
 	note, err := os.ReadFile(m.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -29,7 +31,11 @@ func (m memory) known() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoint that was kept: %w", err)
 	}
-	return note, nil
+	if before, _, _ := strings.Cut(string(note), "\n"); before != m.origin {
+		m.log.Warn("another log was written before this one", "before", before, "now", m.origin)
+		return nil, nil
+	}
+	return [][]byte{note}, nil
 }
 
 // keep replaces the checkpoint as a whole.
