@@ -179,9 +179,7 @@ func (v *verification) object(ctx context.Context, all []Version) error {
 	}
 	v.r.Objects++
 	v.r.Bytes += first.Size
-	if err := v.locked(ctx, *first); err != nil {
-		return err
-	}
+	v.locked(ctx, *first)
 	data, err := v.store.ReadVersion(ctx, *first, limitOf(name))
 	if err != nil {
 		v.r.problem(name, "cannot be read: %v", err)
@@ -197,14 +195,14 @@ func (v *verification) object(ctx context.Context, all []Version) error {
 const lockSlack = 10 * time.Minute
 
 // locked looks whether an object cannot be taken away for as long as was promised.
-func (v *verification) locked(ctx context.Context, version Version) error {
+func (v *verification) locked(ctx context.Context, version Version) {
 	if v.o.Keep == 0 || strings.HasPrefix(version.Name, keysFolder) {
-		return nil
+		return
 	}
 	until, mode, err := v.store.Locked(ctx, version)
 	switch least := version.Time.Add(v.o.Keep - lockSlack); {
 	case err != nil:
-		return err
+		v.r.problem(version.Name, "until when it is locked cannot be found out: %v", err)
 	case until.IsZero():
 		v.r.problem(version.Name, "is not locked, and should be until %s", least.UTC().Format(time.RFC3339))
 	case until.Before(least):
@@ -212,7 +210,6 @@ func (v *verification) locked(ctx context.Context, version Version) error {
 	case !strings.EqualFold(mode, v.o.Mode) && strings.EqualFold(v.o.Mode, "compliance"):
 		v.r.problem(version.Name, "is locked in mode %s, which some can lift, and should be in mode %s", mode, v.o.Mode)
 	}
-	return nil
 }
 
 // put writes an object to where it belongs in the copy.

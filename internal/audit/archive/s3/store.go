@@ -13,7 +13,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -317,23 +316,28 @@ func (s *Store) ReadVersion(ctx context.Context, v archive.Version, limit int64)
 	return s.read(ctx, v.Name, minio.GetObjectOptions{VersionID: v.ID}, limit)
 }
 
-// Locked implements archive.Store.
+// Locked implements archive.Store. Who may ask is told with the object; the retention itself is asked for besides, because
+// a store that keeps silent about it in one place may tell it in the other.
 func (s *Store) Locked(ctx context.Context, v archive.Version) (time.Time, string, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	mode, until, err := s.client.GetObjectRetention(ctx, s.o.Bucket, s.prefix+v.Name, v.ID)
+	info, err := s.client.StatObject(ctx, s.o.Bucket, s.prefix+v.Name, minio.StatObjectOptions{VersionID: v.ID})
 	if err != nil {
-		switch minio.ToErrorResponse(err).Code {
-		case "NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError", "InvalidRequest":
-			return time.Time{}, "", nil
+		return time.Time{}, "", told("ask for the lock of", v.Name, err)
+	}
+	if mode := info.Metadata.Get("X-Amz-Object-Lock-Mode"); mode != "" {
+		until, err := time.Parse(time.RFC3339, info.Metadata.Get("X-Amz-Object-Lock-Retain-Until-Date"))
+		if err != nil {
+			return time.Time{}, "", fmt.Errorf("ask for the lock of %s: %w", v.Name, err)
 		}
-		if err := told("ask for the lock of", v.Name, err); !errors.Is(err, fs.ErrNotExist) {
-			return time.Time{}, "", err
-		}
+		return until, strings.ToLower(mode), nil
+	}
+	mode, until, err := s.client.GetObjectRetention(ctx, s.o.Bucket, s.prefix+v.Name, v.ID)
+	switch code := minio.ToErrorResponse(err).Code; {
+	case err == nil && mode != nil && until != nil:
+		return *until, strings.ToLower(string(*mode)), nil
+	case err == nil, code == "NoSuchObjectLockConfiguration", code == "ObjectLockConfigurationNotFoundError", code == "InvalidRequest":
 		return time.Time{}, "", nil
 	}
-	if mode == nil || until == nil {
-		return time.Time{}, "", nil
-	}
-	return *until, strings.ToLower(string(*mode)), nil
+	return time.Time{}, "", told("ask for the lock of", v.Name, err)
 }
