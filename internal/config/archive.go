@@ -27,7 +27,7 @@ type Archive struct {
 // ArchiveRequire says when the gateway fails closed.
 type ArchiveRequire struct {
 	// Lag is for how long a record may wait for the archive.
-	Lag time.Duration `yaml:"lag" default:"10m" min:"10s"`
+	Lag time.Duration `yaml:"lag" default:"10m" min:"2s"`
 }
 
 // S3 is a bucket of Amazon's S3, or of a store with its interface that honours If-None-Match.

@@ -27,6 +27,9 @@ func Check(c *config.Config) (string, error) {
 	if err != nil {
 		faults = append(faults, err)
 	}
+	if _, err := OpenArchive(c.Audit.Origin, c.Audit.Archive); err != nil {
+		faults = append(faults, fmt.Errorf("audit.archive: %w", err))
+	}
 	for i := range c.Listeners {
 		if _, err := serverTLS(c.Listeners[i].TLS); err != nil {
 			faults = append(faults, fmt.Errorf("listeners[%d]: %w", i, err))

@@ -31,6 +31,8 @@ const (
 // server is an S3 server that runs.
 type server struct {
 	address string // host:port
+	program string
+	dir     string
 	process *stage.Process
 	client  *minio.Client // of its administrator
 }
@@ -56,13 +58,8 @@ func start(t *testing.T, locking bool) *server {
 			t.Fatal(err)
 		}
 	}
-	s := &server{address: fmt.Sprintf("127.0.0.1:%d", port)}
-	s.process = stage.Beside(t, dir, []string{"ROOT_ACCESS_KEY=" + accessKey, "ROOT_SECRET_KEY=" + secretKey}, program,
-		"--port", s.address, "--region", region, "--health", "/health", "--quiet",
-		"posix", "--sidecar", filepath.Join(dir, "metadata"), "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "objects"))
-	if err := s.process.Ready(t.Context(), "http://"+s.address+"/health"); err != nil {
-		t.Fatal(err)
-	}
+	s := &server{address: fmt.Sprintf("127.0.0.1:%d", port), program: program, dir: dir}
+	s.run(t)
 	if s.client, err = minio.New(s.address, &minio.Options{
 		Creds: credentials.NewStaticV4(accessKey, secretKey, ""), Region: region, BucketLookup: minio.BucketLookupPath,
 		Transport: &http.Transport{},
@@ -73,6 +70,17 @@ func start(t *testing.T, locking bool) *server {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// run starts the process, also again after it was stopped.
+func (s *server) run(t *testing.T) {
+	t.Helper()
+	s.process = stage.Beside(t, s.dir, []string{"ROOT_ACCESS_KEY=" + accessKey, "ROOT_SECRET_KEY=" + secretKey}, s.program,
+		"--port", s.address, "--region", region, "--health", "/health", "--quiet",
+		"posix", "--sidecar", filepath.Join(s.dir, "metadata"), "--versioning-dir", filepath.Join(s.dir, "versions"), filepath.Join(s.dir, "objects"))
+	if err := s.process.Ready(t.Context(), "http://"+s.address+"/health"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // options are those of an archive on the server.

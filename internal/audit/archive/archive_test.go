@@ -751,6 +751,33 @@ func TestNothingIsRemovedThatIsNotInTheArchive(t *testing.T) {
 		t.Errorf("in the archive %d bodies are destroyed, and %d can be read: want the old ones, and the new ones", r.Archive.Destroyed, r.Archive.Unsealed)
 	}
 
+	// What a lifecycle rule takes away after that time is missed by nobody, half a segment of it neither.
+	store.is = true // nothing more is archived
+	root := filepath.Join(base, filepath.FromSlash(origin))
+	for number := uint32(1); ; number++ {
+		if _, err := os.Stat(filepath.Join(dir, "segments", fmt.Sprintf("%08d.seg", number))); err == nil {
+			break
+		}
+		if err := os.RemoveAll(filepath.Join(root, "segments", fmt.Sprintf("%08d", number))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(root, "tiles", "tile", "entries", "000")); err != nil {
+		t.Fatal(err)
+	}
+	r = inOrder(t, g.store, dir)
+	if r.Archive.First != r.Log.First {
+		t.Errorf("the archive begins with record %d, and the log with %d", r.Archive.First, r.Log.First)
+	}
+	if pieces := find(t, base, "segments/"); len(pieces) > 1 {
+		if err := os.Remove(pieces[0]); err != nil {
+			t.Fatal(err)
+		}
+		if r := check(t, g.store, dir); r.OK() {
+			t.Error("a piece whose time has not come is missing, and nothing is wrong")
+		}
+	}
+
 	// An archive that begins now has only the hashes of what was removed.
 	late := start(t, snapshot(t, dir), directory(t, t.TempDir()), func(l *audit.Options, o *archive.Options) {
 		o.Now = func() time.Time { return g.clock() }
