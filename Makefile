@@ -33,6 +33,7 @@ lint: ## gofumpt, vet, staticcheck
 	@unformatted="$$(go tool gofumpt -l cmd internal test)"; if [ -n "$$unformatted" ]; then echo "not gofumpt-ed:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool staticcheck ./...
+	@for module in test/goclients/*/; do echo "go vet $$module"; (cd "$$module" && go vet -mod=readonly -trimpath ./...); done
 
 .PHONY: check
 check: lint ## Quick: lint and the tests that need no database or browser

@@ -258,9 +258,12 @@ func (f *follower) load(ctx context.Context, l *Log, signer *signer, segments []
 	f.note, f.signedAt = latest.Note, latest.Time
 	known := []Checkpoint{*latest}
 	for _, msg := range l.opts.Known {
+		if len(msg) == 0 {
+			continue
+		}
 		c, err := ParseCheckpoint(msg, signer.verifier)
 		if err != nil {
-			return fmt.Errorf("known %w", err)
+			return fmt.Errorf("%w: %w", ErrKnown, err)
 		}
 		known = append(known, c)
 	}

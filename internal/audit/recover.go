@@ -24,6 +24,9 @@ type end struct {
 // ErrRollback says that the log is smaller than what was signed before, or differs from it.
 var ErrRollback = errors.New("rollback detected")
 
+// ErrKnown says that Options.Known was not signed with the key of this log.
+var ErrKnown = errors.New("the checkpoint that was kept elsewhere is not of this log")
+
 // recover finds the end of the log, cuts off what a crash left half written, and loads the tree.
 func (l *Log) recover(ctx context.Context, signer *signer) (end, error) {
 	segments, err := listSegments(l.opts.Dir)

@@ -36,6 +36,9 @@ type Provider struct {
 	Display string `yaml:"display"`
 	// Groups is the claim that holds the groups; dots lead into nested claims.
 	Groups string `yaml:"groups" default:"groups"`
+	// OnlyGroups are the groups that its word is taken for, all when left out; others that its tokens name are passed over. Groups have one name
+	// whoever gives them: list here what a provider that others run may give, and what rules deny.
+	OnlyGroups []string `yaml:"only_groups"`
 	// Instance tells runs of one workload apart.
 	Instance string `yaml:"instance"`
 	// Owner makes the ID of the person answerable for a workload.
@@ -44,6 +47,8 @@ type Provider struct {
 	Require map[string][]string `yaml:"require"`
 	// MaxLifetime is the longest that a token may be valid in all.
 	MaxLifetime time.Duration `yaml:"max_lifetime" default:"12h"`
+	// ExchangeOnly is for tokens that are to open no database: they can only be exchanged for one of the gateway, which is written down.
+	ExchangeOnly bool `yaml:"exchange_only"`
 	// ClientID with which the command line signs people in.
 	ClientID string `yaml:"client_id"`
 	// CA are the authorities to trust for this issuer, in PEM; the system's own when left out.

@@ -24,7 +24,10 @@ type Watcher struct {
 	// Apply takes next into force, or says why not and has changed nothing then. It is called from one goroutine. The two
 	// may be equal in all but the content of files that they refer to.
 	Apply func(ctx context.Context, old, next *Config) error
-	Log   *slog.Logger
+	// Current, if not nil, is told after every change whether what is in force is what the files say: a gateway that runs on
+	// and would not start again is worth an alert.
+	Current func(bool)
+	Log     *slog.Logger
 	// Settle is how long the files must be quiet before they are read; 0 means 200 milliseconds.
 	Settle time.Duration
 }
@@ -74,7 +77,11 @@ func (w *Watcher) Run(ctx context.Context, current *Config) error {
 			continue
 		}
 		seen, asked = now, false
-		if next := w.reload(ctx, current); next != nil {
+		next := w.reload(ctx, current)
+		if w.Current != nil {
+			w.Current(next != nil)
+		}
+		if next != nil {
 			if !slices.Equal(current.Files, next.Files) {
 				// The new files were not watched while they were read: read once more what may have changed meanwhile.
 				w.follow(ctx, notify, next)

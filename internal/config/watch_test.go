@@ -19,6 +19,7 @@ type follower struct {
 	hangup  chan os.Signal
 	applied chan *Config
 	faulty  chan string // log lines of reloads that did not happen
+	current chan bool   // whether what is in force is what the files say
 
 	mu     sync.Mutex
 	refuse error
@@ -37,7 +38,7 @@ func follow(t *testing.T, path string) *follower {
 	if c == nil {
 		t.Fatal(faults)
 	}
-	f := &follower{hangup: make(chan os.Signal), applied: make(chan *Config, 10), faulty: make(chan string, 10)}
+	f := &follower{hangup: make(chan os.Signal), applied: make(chan *Config, 10), faulty: make(chan string, 10), current: make(chan bool, 10)}
 	w := &Watcher{
 		Path: path, Getenv: env(nil), Hangup: f.hangup, Settle: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(f, nil)),
 		Apply: func(_ context.Context, _, next *Config) error {
@@ -48,6 +49,7 @@ func follow(t *testing.T, path string) *follower {
 			}
 			return f.refuse
 		},
+		Current: func(is bool) { f.current <- is },
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
@@ -60,6 +62,7 @@ func follow(t *testing.T, path string) *follower {
 	})
 	f.hangup <- os.Interrupt // once it has taken this, it watches
 	<-f.applied
+	<-f.current
 	return f
 }
 
@@ -74,6 +77,26 @@ func TestAChangedFileIsTakenIntoForce(t *testing.T) {
 	<-f.applied
 	f.hangup <- os.Interrupt // asked for, although nothing changed
 	<-f.applied
+}
+
+// A gateway that runs on with what it has, and would not start again, must not look well.
+func TestItIsToldWhetherWhatIsInForceIsWhatTheFilesSay(t *testing.T) {
+	path := write(t, map[string]string{"vecgate.yaml": minimal, "policy.yaml": "allow: []\n"})
+	f := follow(t, path)
+	for _, c := range []struct {
+		text string
+		want bool
+	}{{"gateway: [", false}, {minimal, true}} {
+		replace(t, path, c.text)
+		select {
+		case is := <-f.current:
+			if is != c.want {
+				t.Errorf("%q: told %v", c.text, is)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("%q: nothing was told", c.text)
+		}
+	}
 }
 
 // replace puts a new file in the place of the old one, as editors do.

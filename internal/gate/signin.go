@@ -91,7 +91,7 @@ func (k *knocks) listed(g *Gate, client string, code access.Code) bool {
 		defer g.tellOf(k.roll(now))
 	}
 	defer k.mu.Unlock()
-	from := network(client)
+	from := Network(client)
 	who := k.of[from]
 	if who == nil && len(k.of) >= knockers {
 		from = ""
@@ -153,9 +153,9 @@ func (g *Gate) tellOf(over map[string]*knocker) {
 	}
 }
 
-// network is who an address is counted as: by itself, an IPv6 address with all others of its network of 64 bits, which
+// Network is who an address is counted as: by itself, an IPv6 address with all others of its network of 64 bits, which
 // one customer has to himself.
-func network(client string) string {
+func Network(client string) string {
 	a, err := netip.ParseAddr(client)
 	if err != nil {
 		return client

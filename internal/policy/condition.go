@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/cel"
@@ -133,6 +134,13 @@ type condition struct {
 	prog cel.Program
 	// asksAccess says that it looks at the access; of a request that could not be read these facts mean nothing.
 	asksAccess bool
+	// asksNamespace and asksCollection say that it looks at names that parts of a whole have and the whole may not have.
+	asksNamespace, asksCollection bool
+}
+
+// asksNameIn reports whether the condition looks at a name that only the parts of a whole have.
+func (c *condition) asksNameIn(whole access.Resource) bool {
+	return c != nil && (c.asksNamespace && whole.Namespace == "" || c.asksCollection && whole.Collection == "")
 }
 
 // environment is what expressions are compiled in.
@@ -163,7 +171,10 @@ func (c *conditions) compile(text string) (*condition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot be prepared: %w", err)
 	}
-	return &condition{text: text, prog: prog, asksAccess: asksAccess(checked)}, nil
+	return &condition{
+		text: text, prog: prog, asksAccess: asks(checked, "access."),
+		asksNamespace: asks(checked, "access.namespace"), asksCollection: asks(checked, "access.collection", "access.alias"),
+	}, nil
 }
 
 func newConditionEnv() (*cel.Env, error) {
@@ -217,15 +228,19 @@ func variablesOf(root string) []string {
 	return names
 }
 
-func asksAccess(checked *cel.Ast) bool {
+// asks reports whether an expression looks at a variable whose name begins so.
+func asks(checked *cel.Ast, names ...string) bool {
+	begins := func(name string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(name, n) })
+	}
 	for _, r := range checked.NativeRep().ReferenceMap() {
-		if strings.HasPrefix(r.Name, "access.") {
+		if begins(r.Name) {
 			return true
 		}
 	}
 	found := false
 	ast.PreOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		if e.Kind() == ast.IdentKind && strings.HasPrefix(e.AsIdent(), "access") {
+		if e.Kind() == ast.IdentKind && (e.AsIdent() == "access" || begins(e.AsIdent())) {
 			found = true
 		}
 	}))

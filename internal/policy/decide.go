@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -81,13 +82,13 @@ func (v *view) decide(op *access.Operation, about access.Context) access.Decisio
 		if verdict.effect == access.Deny {
 			return v.policy.deny(verdict.reason)
 		}
-		if verdict.effect == access.Hold {
+		for _, held := range verdict.holds {
 			if terms == nil {
-				terms, holdAt, holdWhy, holdPosition = termsOf(verdict.rule), q, verdict.rule.because, verdict.rule.position
-			} else if terms.Rule != verdict.rule.name {
-				merged, ok := merge(terms, termsOf(verdict.rule))
+				terms, holdAt, holdWhy, holdPosition = termsOf(held.rule), q, held.why(), held.rule.position
+			} else if terms.Rule != held.rule.name {
+				merged, ok := merge(terms, termsOf(held.rule))
 				if !ok {
-					return v.policy.deny(noCommonApprover(v.subject, terms, termsOf(verdict.rule)))
+					return v.policy.deny(noCommonApprover(v.subject, terms, termsOf(held.rule)))
 				}
 				terms = merged
 			}
@@ -166,7 +167,21 @@ func filtersOf(j *judgement, q question, holding, filtering []*rule) []*rule {
 type verdict struct {
 	effect access.Effect
 	reason access.Reason
-	rule   *rule // the allow that is used
+	holds  []holding // what holds it, when that is the effect
+}
+
+// holding is an allow that lets something pass only after persons have released it, and the part of a whole that it is about.
+type holding struct {
+	rule *rule
+	part access.Pattern // empty when the rule is about the whole
+}
+
+// why says why one waits, beyond the rule's name.
+func (h holding) why() string {
+	if h.part == "" || h.rule.because != "" {
+		return h.rule.because
+	}
+	return "it is about " + string(h.part) + ", which is part of it"
 }
 
 // settle judges one access: the credential's scope, what is denied, what duties are kept apart, and then the allow that
@@ -178,7 +193,7 @@ func (v *view) settle(q question, j *judgement, f *facts, op *access.Operation) 
 	}
 	// 2. A deny wins over every allow.
 	for _, r := range j.denies {
-		if r.when.holds(f, false) {
+		if r.when.holds(f, false) || q.takesWhole() && r.when.asksNameIn(q.resource) {
 			return verdict{effect: access.Deny, reason: deniedByRule(v.subject, q, r)}
 		}
 	}
@@ -205,10 +220,12 @@ func (v *view) settle(q question, j *judgement, f *facts, op *access.Operation) 
 				continue
 			}
 		}
+		given := verdict{effect: access.Allow, reason: allowedBy(v.subject, q, r)}
 		if r.needsPersons() {
-			return verdict{effect: access.Hold, rule: r}
+			given = verdict{effect: access.Hold, holds: []holding{{rule: r}}}
 		}
-		return verdict{effect: access.Allow, reason: allowedBy(v.subject, q, r), rule: r}
+		// 6. Taking a whole asks no less than taking each of its parts.
+		return v.withParts(given, j.parts, f, op)
 	}
 	if short != nil {
 		return verdict{effect: access.Deny, reason: *short}
@@ -220,10 +237,25 @@ func (v *view) settle(q question, j *judgement, f *facts, op *access.Operation) 
 	return verdict{effect: access.Deny, reason: deniedByDefault(v, q, why)}
 }
 
+// withParts adds to what a whole asks what its parts ask.
+func (v *view) withParts(given verdict, parts []part, f *facts, op *access.Operation) verdict {
+	for i := range parts {
+		r, no := v.asks(&parts[i], f, op)
+		if no != nil {
+			return verdict{effect: access.Deny, reason: *no}
+		}
+		if r == nil || slices.ContainsFunc(given.holds, func(h holding) bool { return h.rule == r }) {
+			continue
+		}
+		given = verdict{effect: access.Hold, holds: append(given.holds, holding{rule: r, part: parts[i].name})}
+	}
+	return given
+}
+
 func (v *view) connect(q question) verdict {
 	for _, r := range v.allows {
 		if len(r.can) > 0 && onTarget(r.on, q.resource.Target) {
-			return verdict{effect: access.Allow, reason: allowedBy(v.subject, q, r), rule: r}
+			return verdict{effect: access.Allow, reason: allowedBy(v.subject, q, r)}
 		}
 	}
 	return verdict{effect: access.Deny, reason: deniedByDefault(v, q, "")}
@@ -251,7 +283,7 @@ func (v *view) finish(q question, j *judgement) access.Decision {
 			return undecided
 		}
 	}
-	if len(j.protects) > 0 || len(j.filters) > 0 {
+	if len(j.protects) > 0 || len(j.filters) > 0 || len(j.parts) > 0 {
 		return undecided
 	}
 	if q.action != access.Connect && len(j.denies) == 0 && j.conflict == nil && len(j.allows) > 0 {

@@ -143,6 +143,88 @@ deny:
 	}
 }
 
+func TestAHoldOfAPartHoldsWhatTakesTheWhole(t *testing.T) {
+	p := parse(t, `
+allow:
+  - {name: all, who: anyone, can: [schema.drop, tenant.drop, export, schema.list], on: [docs, docs/a, docs/b, "docs/free/**"]}
+  - {name: drops, who: anyone, can: [schema.drop], on: ["docs/a/*"], after: {approval: {by: {groups: [V, W]}, persons: 2}}}
+  - {name: exports, who: anyone, can: [export], on: ["docs/a/posts"], after: {approval: {by: {groups: [V]}}}}
+  - {name: notes, who: anyone, can: [schema.drop], on: ["docs/b/*"], when: access.collection == "notes", after: {approval: {by: {groups: [W]}}}}
+`)
+	for _, x := range []struct {
+		action  access.Action
+		on      access.Resource
+		rule    string
+		persons int
+	}{
+		{access.SchemaDrop, access.Resource{Target: "docs", Namespace: "a"}, "drops", 2},
+		{access.TenantDrop, access.Resource{Target: "docs", Namespace: "a"}, "drops", 2}, // a database holds collections
+		{access.TenantDrop, access.Resource{Target: "docs"}, "drops+notes", 2},
+		{access.Export, access.Resource{Target: "docs", Namespace: "a"}, "exports", 1},
+		{access.Export, access.Resource{Target: "docs"}, "exports", 1},
+		{access.SchemaDrop, access.Resource{Target: "docs", Namespace: "b"}, "notes", 1}, // notes may be in it
+		{access.Export, access.Resource{Target: "docs", Namespace: "b"}, "all", 0},
+		{access.TenantDrop, access.Resource{Target: "docs", Namespace: "free"}, "all", 0},
+		{access.SchemaList, access.Resource{Target: "docs"}, "all", 0},
+	} {
+		d := p.Decide(person("ana"), one(x.action, x.on), access.Context{Now: noon})
+		if (d.Effect == access.Hold) != (x.persons > 0) || d.Reason.Rule != x.rule || d.Hold != nil && d.Hold.Persons != x.persons {
+			t.Errorf("%s on %s: %+v", x.action, x.on, d)
+		}
+		explained := p.Explain(person("ana"), access.Access{Action: x.action, Resource: x.on}, access.Context{Now: noon})
+		for _, step := range explained.Steps {
+			if said := strings.Contains("+"+x.rule+"+", "+"+step.Name+"+"); said && !step.Applies {
+				t.Errorf("%s on %s is explained otherwise: %+v", x.action, x.on, step)
+			}
+		}
+	}
+	held := p.Decide(person("ana"), one(access.Export, access.Resource{Target: "docs"}), access.Context{Now: noon})
+	if !strings.Contains(held.Reason.Sentence, "docs/a/posts, which is part of it") {
+		t.Errorf("says %q", held.Reason.Sentence)
+	}
+	// A release of the whole is one under the terms of its parts.
+	g := &access.Grant{Request: "R1", Digest: "d", Rule: "exports", Policy: p.digest, Persons: []string{"bo"}, Expires: noon.Add(time.Minute)}
+	check(t, p.Decide(person("ana"), one(access.Export, access.Resource{Target: "docs"}), access.Context{Now: noon, Grant: g}), access.Allow, access.CodeAllowed, "exports")
+}
+
+func TestAWholeWantsTheTicketThatAPartWants(t *testing.T) {
+	text := `
+allow:
+  - {name: wholes, who: anyone, can: [schema.drop], on: [docs/a]}
+  - {name: parts, who: anyone, can: [schema.drop], on: ["docs/a/*"], after: {ticket: reviewed}}
+`
+	p, err := Parse("policy.yaml", []byte(text), Options{Tickets: reviewedTickets{"T": "reviewed"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	drop := one(access.SchemaDrop, access.Resource{Target: "docs", Namespace: "a"})
+	check(t, p.Decide(person("ana"), drop, access.Context{Now: noon}), access.Deny, access.CodeTicket, "parts")
+	check(t, p.Decide(person("ana"), drop, access.Context{Now: noon, Ticket: "T"}), access.Allow, access.CodeAllowed, "wholes")
+}
+
+func TestADenyByTheNameOfAPartForbidsWhatTakesTheWhole(t *testing.T) {
+	p := parse(t, `
+allow:
+  - {name: all, who: anyone, can: [schema.drop, tenant.drop], on: ["**"]}
+deny:
+  - {name: posts, who: anyone, can: [schema.drop], on: ["docs/**"], when: access.collection == "posts"}
+  - {name: prod, who: anyone, can: [schema.drop], on: ["docs/**"], when: access.namespace == "prod"}
+`)
+	for on, rule := range map[access.Resource]string{
+		{Target: "docs", Namespace: "a"}:                      "posts",
+		{Target: "docs"}:                                      "posts",
+		{Target: "else"}:                                      "",
+		{Target: "docs", Namespace: "a", Collection: "else"}:  "",
+		{Target: "docs", Namespace: "prod", Collection: "at"}: "prod",
+	} {
+		for _, a := range []access.Action{access.SchemaDrop, access.TenantDrop} {
+			if d := p.Decide(person("ana"), one(a, on), access.Context{Now: noon}); on.Collection == "" && (d.Effect == access.Deny) != (rule != "") || a == access.SchemaDrop && rule != "" && d.Reason.Rule != rule {
+				t.Errorf("%s on %s: %+v", a, on, d)
+			}
+		}
+	}
+}
+
 func TestADenyOfTheActorBindsTheSubjectToo(t *testing.T) {
 	p := parse(t, readers+`
 deny:

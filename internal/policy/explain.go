@@ -38,6 +38,12 @@ func (p *Policy) Explain(s *access.Subject, a access.Access, about access.Contex
 	q := question{known(a.Action), a.Resource}
 	f := &facts{subject: s, access: &a, context: &about}
 	used := false
+	held := map[*rule]access.Pattern{} // by what a part asks
+	for _, at := range v.judge(q).parts {
+		if r, _ := v.asks(&at, f, op); r != nil && held[r] == "" {
+			held[r] = at.name
+		}
+	}
 	for _, r := range p.denies {
 		x.Steps = append(x.Steps, explainRule(r, q, f, "forbids it"))
 	}
@@ -46,6 +52,8 @@ func (p *Policy) Explain(s *access.Subject, a access.Access, about access.Contex
 	for _, r := range order {
 		st := explainRule(r, q, f, "")
 		switch {
+		case held[r] != "" && (used || !st.Applies):
+			st.Applies, st.Why = true, fmt.Sprintf("is about %s, which is part of it, after %s", held[r], showTerms(termsOf(r)))
 		case !st.Applies:
 		case q.action == access.Connect:
 			st.Why = "could let something pass on " + a.Resource.Target
@@ -83,12 +91,14 @@ func explainRule(r *rule, q question, f *facts, applies string) Step {
 	connects := r.kind == kindAllow && q.action == access.Connect && onTarget(r.on, q.resource.Target)
 	switch {
 	case st.Why != "":
-	case !r.can[q.action] && !unknownDeny && !connects:
+	case !r.can[q.action] && !(r.kind == kindDeny && r.forbids(q)) && !unknownDeny && !connects:
 		st.Why = fmt.Sprintf("is not about %s", q.action)
 	case !matchAny(r.on, q.resource) && !(r.kind == kindDeny && r.forbids(q)) && !unknownDeny && !connects:
 		st.Why = fmt.Sprintf("%s is not on %s", q.resource, showPatterns(r.on))
 	case connects:
 		st.Applies = true
+	case r.kind == kindDeny && q.takesWhole() && r.when.asksNameIn(q.resource):
+		st.Applies, st.Why = true, applies+"; its condition asks for names of what is inside"
 	default:
 		st.Applies, st.Why = whyCondition(r, f, r.kind == kindAllow, applies)
 	}

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -42,7 +43,7 @@ func (c *conditions) compileValues(text string) (cel.Program, error) {
 	default:
 		return nil, fmt.Errorf("gives %s, not a text or a list of texts", out)
 	}
-	if asksAccess(checked) {
+	if asks(checked, "access.") {
 		return nil, errors.New("looks at access; the values of a filter may depend on subject and context only")
 	}
 	prog, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(conditionCost))
@@ -109,13 +110,10 @@ func (f *filter) values(facts *facts) ([]string, error) {
 // forbids reports whether a deny statement is about a question. What is done to the points of a whole namespace or target is
 // done to those of everything in it: dropping a database drops the collection that may not be dropped.
 func (r *rule) forbids(q question) bool {
-	if !r.can[q.action] {
-		return false
-	}
-	if matchAny(r.on, q.resource) {
+	if r.can[q.action] && matchAny(r.on, q.resource) {
 		return true
 	}
-	if q.resource.Collection != "" || !takesAll[q.action] {
+	if !q.takesWhole() || !slices.ContainsFunc(comesTo(q.action), func(a access.Action) bool { return r.can[a] }) {
 		return false
 	}
 	for _, on := range r.on {
@@ -125,6 +123,9 @@ func (r *rule) forbids(q question) bool {
 	}
 	return false
 }
+
+// takesWhole reports whether it is about all points of a whole.
+func (q question) takesWhole() bool { return q.resource.Collection == "" && takesAll[q.action] }
 
 // takesAll are the actions that, on a whole, show, change or destroy what is stored in each part.
 var takesAll = map[access.Action]bool{

@@ -38,16 +38,19 @@ func (d dice) after() string {
 }
 
 // policy writes a random policy that has no faults, with its statements apart so that one can be added.
-func (d dice) policy(t *testing.T) (string, *Policy) {
+func (d dice) policy(t *testing.T) (string, *Policy) { return d.policyOf(t, d.can, d.on) }
+
+// policyOf is policy with actions and resources of the caller's choice.
+func (d dice) policyOf(t *testing.T, can, on func() string) (string, *Policy) {
 	for range 1000 {
 		var b strings.Builder
 		b.WriteString("allow:\n")
 		for i := range 1 + d.IntN(4) {
-			fmt.Fprintf(&b, "  - {name: a%d, who: %s, can: %s, on: %s%s%s}\n", i, d.who(), d.can(), d.on(), d.when(), d.after())
+			fmt.Fprintf(&b, "  - {name: a%d, who: %s, can: %s, on: %s%s%s}\n", i, d.who(), can(), on(), d.when(), d.after())
 		}
 		b.WriteString("deny:\n")
 		for i := range d.IntN(2) {
-			fmt.Fprintf(&b, "  - {name: d%d, who: %s, can: %s, on: %s%s}\n", i, d.who(), d.can(), d.on(), d.when())
+			fmt.Fprintf(&b, "  - {name: d%d, who: %s, can: %s, on: %s%s}\n", i, d.who(), can(), on(), d.when())
 		}
 		text := b.String()
 		if strings.HasSuffix(text, "deny:\n") {
@@ -157,5 +160,70 @@ func TestWhatIsKeptDecidesAsWhatIsWorkedOutAnew(t *testing.T) {
 				t.Fatalf("decided %+v, then %+v, anew %+v\n%s", first, second, third, text)
 			}
 		}
+	}
+}
+
+// rank orders decisions: the effect, then how many persons must release what is held.
+func rank(d access.Decision) int {
+	n := gravity[d.Effect] * 100
+	if d.Effect == access.Hold {
+		n += d.Hold.Persons
+	}
+	return n
+}
+
+// A hold of a part counts for the whole: nobody drops, empties or exports as a whole what they may not in its parts. What no
+// rule allows in a part is no hold: that the whole is allowed says that it may be taken.
+func TestAWholeNeverAsksLessThanTheStrictestOfItsParts(t *testing.T) {
+	d := dice{rand.New(rand.NewPCG(7, 8))}
+	stricter, equal := 0, 0
+	for range 200 {
+		text, p := d.policyOf(t, func() string {
+			return d.pick("[schema.drop]", "[schema.drop, export]", "[tenant.drop]", "[tenant.drop, schema.drop]", `["*"]`, "[export]")
+		}, func() string {
+			return d.pick(`["**"]`, "[products]", "[products/public]", "[products/public/items]", "[products/public/*]", "[products/*/items]", "[products/**]", `["*/public/**"]`, "[products/x, products/public/it*]")
+		})
+		for range 20 {
+			s, op, about := d.question()
+			action := access.Action(d.pick("schema.drop", "tenant.drop", "export"))
+			whole := access.Resource{Target: "products", Namespace: d.pick("", "public", "x")}
+			op = &access.Operation{Accesses: []access.Access{{Action: action, Resource: whole, Attributes: op.Accesses[0].Attributes}}}
+			took := p.Decide(s, op, about)
+			for _, ns := range []string{"public", "x"} {
+				for _, coll := range []string{"", "items", "y"} {
+					at := access.Resource{Target: "products", Namespace: ns, Collection: coll}
+					if whole.Namespace != "" && (ns != whole.Namespace || coll == "") {
+						continue
+					}
+					for _, a := range comesTo(action) {
+						one := op.Accesses[0]
+						one.Action, one.Resource = a, at
+						part := p.Decide(s, &access.Operation{Accesses: []access.Access{one}}, about)
+						if part.Reason.Code == access.CodeNoRule {
+							continue
+						}
+						if rank(took) < rank(part) {
+							t.Fatalf("%s of %s is %s (%s), and %s of all of %s %s (%s)\n%s\n%+v\n%+v", a, at, part.Effect, part.Reason.Sentence, action, whole, took.Effect, took.Reason.Sentence, text, s, one)
+						}
+						if part.Effect == access.Hold && took.Effect == access.Hold {
+							for _, g := range took.Hold.Groups {
+								if !containsText(part.Hold.Groups, g) {
+									t.Fatalf("%s may release %s and not %s\n%s", g, whole, at, text)
+								}
+							}
+						}
+						if rank(took) == rank(part) && part.Effect == access.Hold {
+							equal++
+						}
+						if took.Effect == access.Hold && part.Effect == access.Allow {
+							stricter++
+						}
+					}
+				}
+			}
+		}
+	}
+	if stricter < 20 || equal < 100 {
+		t.Errorf("%d parts were held as their whole was, %d asked less: too few to mean anything", equal, stricter)
 	}
 }

@@ -36,6 +36,7 @@ type judgement struct {
 	allows   []*rule // that match, if their conditions hold; the one that asks least first
 	protects []*rule // conditional ones
 	filters  []*rule // unconditional protects whose filter concerns the question
+	parts    []part  // of a whole, that the subject may not take freely
 	conflict *conflict
 	rows     int64
 	topK     int64
@@ -144,6 +145,7 @@ func (v *view) consider(q question) *judgement {
 			j.allows = append(j.allows, r)
 		}
 	}
+	j.parts = v.parts(q)
 	j.conflict = v.conflict(q)
 	for _, r := range v.protects {
 		if r.when != nil {

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/vecgate/vecgate/internal/config"
@@ -20,7 +21,7 @@ func Check(c *config.Config) (string, error) {
 	if err != nil {
 		faults = append(faults, err)
 	}
-	believed, err := sources(c)
+	believed, err := sources(c, new(carriers))
 	if err == nil {
 		err = identity.Check(believed)
 	}
@@ -30,10 +31,22 @@ func Check(c *config.Config) (string, error) {
 	if _, err := OpenArchive(c.Audit.Origin, c.Audit.Archive); err != nil {
 		faults = append(faults, fmt.Errorf("audit.archive: %w", err))
 	}
-	for i := range c.Listeners {
-		if _, err := serverTLS(c.Listeners[i].TLS); err != nil {
-			faults = append(faults, fmt.Errorf("listeners[%d]: %w", i, err))
+	certificate := func(where string, t *config.ServerTLS) {
+		if t == nil {
+			return
 		}
+		if _, _, err := serverTLS(t, slog.New(slog.DiscardHandler)); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", where, err))
+		}
+	}
+	for i := range c.Listeners {
+		certificate(fmt.Sprintf("listeners[%d]", i), c.Listeners[i].TLS)
+	}
+	if c.Console != nil {
+		certificate("console", c.Console.TLS)
+	}
+	if c.Ops != nil {
+		certificate("ops", c.Ops.TLS)
 	}
 	for i := range c.Targets {
 		t := &c.Targets[i]

@@ -37,18 +37,21 @@ func fences(t *testing.T, info string) []string {
 }
 
 // guided reads a description of the guide as a gateway would.
-func guided(t *testing.T, targets string) *config.Target {
+func guided(t *testing.T, fence string) *config.Target {
 	t.Helper()
 	dir := t.TempDir()
-	text := `gateway: {name: demo}
-listeners:
+	if !strings.HasPrefix(fence, "listeners:") {
+		fence = `listeners:
   - {name: rest, protocol: http, address: "127.0.0.1:8080"}
+` + fence
+	}
+	text := `gateway: {name: demo}
 identity:
   providers:
     - {name: corp, issuer: "https://idp.example.com/", audiences: [vecgate]}
 policy: policy.yaml
 audit: {self: true}
-` + targets
+` + fence
 	for name, text := range map[string]string{"vecgate.yaml": text, "policy.yaml": "allow: [{name: all, who: anyone, can: [search], on: [\"**\"]}]\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

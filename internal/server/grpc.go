@@ -32,7 +32,7 @@ func (s *Server) grpc(l *config.Listener) (frontEnd, error) { return s.calls(l) 
 
 // calls makes what answers the gRPC calls of one listener.
 func (s *Server) calls(l *config.Listener) (*grpcwire.Server, error) {
-	tlsConfig, err := serverTLS(l.TLS)
+	tlsConfig, err := s.tls(l.Name, l.TLS)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +117,11 @@ func (b both) Serve(ctx context.Context, ln net.Listener) error {
 // Ready says whether every target answers, in both ways.
 func (b both) Ready(ctx context.Context) error {
 	return errors.Join(b.Server.Ready(ctx), b.calls.Ready(ctx))
+}
+
+// ReadyFor says whether a target answers, in both ways.
+func (b both) ReadyFor(ctx context.Context, target string) error {
+	return errors.Join(b.Server.ReadyFor(ctx, target), b.calls.ReadyFor(ctx, target))
 }
 
 // messages say what the messages of a recorded call are.

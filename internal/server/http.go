@@ -28,7 +28,7 @@ var dialects = map[string]func(now func() time.Time) httpwire.Dialect{
 
 // http makes the front end of one listener.
 func (s *Server) http(l *config.Listener) (frontEnd, error) {
-	tlsConfig, err := serverTLS(l.TLS)
+	tlsConfig, err := s.tls(l.Name, l.TLS)
 	if err != nil {
 		return nil, err
 	}

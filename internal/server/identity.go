@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -18,25 +19,56 @@ import (
 	"github.com/vecgate/vecgate/internal/protocol/postgres"
 )
 
+// carriers are the clients that reach identity providers with authorities of their own, by the text of these. A provider
+// keeps its keys over a change of the configuration as long as it is reached in the same way: nobody could sign in after
+// a change that is made while it is down, otherwise.
+type carriers struct {
+	mu sync.Mutex
+	of map[string]*http.Client
+}
+
+// trusting returns the client that trusts some authorities and nobody else.
+func (c *carriers) trusting(p config.PEM) (*http.Client, error) {
+	text, err := p.Read()
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if client, ok := c.of[text.Reveal()]; ok {
+		return client, nil
+	}
+	pool, err := authorities(p)
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	if c.of == nil {
+		c.of = map[string]*http.Client{}
+	}
+	c.of[text.Reveal()] = client
+	return client, nil
+}
+
 // sources are what the configuration says about who is believed.
-func sources(c *config.Config) (identity.Sources, error) {
+func sources(c *config.Config, carry *carriers) (identity.Sources, error) {
 	var s identity.Sources
 	var faults []error
 	for _, p := range c.Identity.Providers {
 		o := oidc.Config{
 			Name: p.Name, Issuer: p.Issuer, Audiences: p.Audiences, ClientID: p.ClientID, Algorithms: p.Algorithms, Kind: p.Kind,
 			ID: p.ID, Instance: p.Instance, Display: p.Display, Owner: p.Owner, Groups: p.Groups, Require: p.Require,
-			MaxLifetime: p.MaxLifetime,
+			MaxLifetime: p.MaxLifetime, OnlyGroups: p.OnlyGroups, ExchangeOnly: p.ExchangeOnly,
 		}
 		if !p.CA.IsZero() {
-			pool, err := authorities(p.CA)
+			client, err := carry.trusting(p.CA)
 			if err != nil {
 				faults = append(faults, fmt.Errorf("identity.providers[%s].ca: %w", p.Name, err))
 				continue
 			}
-			transport := http.DefaultTransport.(*http.Transport).Clone()
-			transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-			o.HTTP = &http.Client{Transport: transport, Timeout: 10 * time.Second}
+			o.HTTP = client
 		}
 		s.Providers = append(s.Providers, o)
 	}

@@ -13,9 +13,10 @@ import (
 
 // meter counts what the gate decides, for Prometheus. It implements gate.Meter.
 type meter struct {
-	asked  atomic.Uint64 // times that Served was called
-	served *prometheus.CounterVec
-	took   *prometheus.HistogramVec
+	asked   atomic.Uint64 // times that Served was called
+	served  *prometheus.CounterVec
+	took    *prometheus.HistogramVec
+	inForce prometheus.Gauge
 
 	// What was counted before, so that the labels need not be joined, hashed and compared for every request. The gate's
 	// vocabulary bounds how many there are.
@@ -48,8 +49,21 @@ func newMeter(reg prometheus.Registerer, g *gate.Gate) *meter {
 	sessions := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "vecgate_sessions", Help: "Live sessions.",
 	}, func() float64 { return float64(len(g.Sessions())) })
-	reg.MustRegister(m.served, m.took, sessions)
+	m.inForce = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "vecgate_configuration_current", Help: "1 while what is in force is what the files say, 0 since they changed and have a fault.",
+	})
+	m.inForce.Set(1)
+	reg.MustRegister(m.served, m.took, m.inForce, sessions)
 	return m
+}
+
+// configured hears whether the files could be taken over.
+func (m *meter) configured(ok bool) {
+	if ok {
+		m.inForce.Set(1)
+		return
+	}
+	m.inForce.Set(0)
 }
 
 // Served implements gate.Meter.

@@ -14,7 +14,7 @@ import (
 
 // watch follows the files: what can be swapped is swapped while sessions live, and their next request is judged anew.
 func (s *Server) watch(ctx context.Context) error {
-	w := &config.Watcher{Path: s.config.File, Hangup: s.options.Reload, Apply: s.reload, Log: s.log}
+	w := &config.Watcher{Path: s.config.File, Hangup: s.options.Reload, Apply: s.reload, Current: s.meter.configured, Log: s.log}
 	return w.Run(ctx, s.config)
 }
 
@@ -24,7 +24,7 @@ func (s *Server) reload(ctx context.Context, was, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	believed, err := sources(c)
+	believed, err := sources(c, &s.carriers)
 	if err != nil {
 		return err
 	}

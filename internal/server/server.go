@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/admin"
 	"github.com/vecgate/vecgate/internal/approval"
 	"github.com/vecgate/vecgate/internal/audit"
 	"github.com/vecgate/vecgate/internal/audit/archive"
@@ -30,6 +31,7 @@ import (
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/identity"
 	"github.com/vecgate/vecgate/internal/policy"
+	"github.com/vecgate/vecgate/internal/protocol/astray"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
 	"github.com/vecgate/vecgate/internal/protocol/postgres"
@@ -71,6 +73,9 @@ type Server struct {
 	calling  map[string]grpcwire.Dialect // what it speaks over gRPC
 	fronts   []front
 	evidence *evidence
+	locks    []*os.File // of what only one process may use
+	carriers carriers
+	shown    map[*config.ServerTLS]*tls.Config // made of it
 
 	policySince atomic.Pointer[time.Time]
 }
@@ -81,11 +86,12 @@ type front struct {
 	listener net.Listener
 	serve    func(context.Context, net.Listener) error
 	ready    func(context.Context) error
+	readyFor func(ctx context.Context, target string) error
 }
 
 // Run is a gateway's life: it returns nil after ctx ended and everything was stopped in good order.
 func Run(ctx context.Context, cfg *config.Config, o Options) error {
-	s := &Server{options: o, config: cfg, log: o.Log, metrics: prometheus.NewRegistry(), names: map[string]*qdrant.Names{}, speaks: map[string]httpwire.Dialect{}, calling: map[string]grpcwire.Dialect{}}
+	s := &Server{options: o, config: cfg, log: o.Log, metrics: prometheus.NewRegistry(), names: map[string]*qdrant.Names{}, speaks: map[string]httpwire.Dialect{}, calling: map[string]grpcwire.Dialect{}, shown: map[*config.ServerTLS]*tls.Config{}}
 	if s.options.Now == nil {
 		s.options.Now = time.Now
 	}
@@ -103,17 +109,18 @@ func Run(ctx context.Context, cfg *config.Config, o Options) error {
 func (s *Server) open(ctx context.Context) (err error) {
 	c := s.config
 	now := s.options.Now
-	if err := os.MkdirAll(string(c.Gateway.Data), 0o700); err != nil {
-		return fmt.Errorf("gateway.data: %w", err)
+	if err := s.own(); err != nil {
+		return err
 	}
 	if s.store, err = store.Open(ctx, store.Options{Path: string(c.Store.SQLite), Gateway: c.Gateway.Name, Log: s.log, Now: now}); err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
-	checkpoints := remember(string(c.Gateway.Data), c.Audit.Origin, s.log)
-	known, err := checkpoints.known()
+	checkpoints := remember(string(c.Gateway.Data), s.log)
+	remembered, err := checkpoints.known()
 	if err != nil {
 		return err
 	}
+	known := [][]byte{remembered}
 	copies, err := OpenArchive(c.Audit.Origin, c.Audit.Archive)
 	if err != nil {
 		return err
@@ -124,9 +131,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if newest != nil {
-			known = append(known, newest)
-		}
+		known = append(known, newest)
 		held = func() uint64 {
 			if a := s.archive.Load(); a != nil {
 				return a.Archived()
@@ -140,7 +145,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		Known: known, Archived: held, Published: checkpoints.keep, Log: s.log, Now: now,
 	})
 	if err != nil {
-		return fmt.Errorf("open the audit log: %w", err)
+		return fmt.Errorf("open the audit log: %w", checkpoints.explain(err))
 	}
 	s.records = recorder{s.journal}
 	var journal gate.Journal = s.journal
@@ -157,7 +162,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	}
 	s.policy = policy.NewHolder(rules)
 
-	believed, err := sources(c)
+	believed, err := sources(c, &s.carriers)
 	if err != nil {
 		return err
 	}
@@ -209,21 +214,6 @@ func (s *Server) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// voteStands says whether a vote still counts when its grant is used: who was cut off since has no say.
-func (s *Server) voteStands(ctx context.Context, v access.Vote, _ *access.Request) *access.Refusal {
-	all, err := s.registry.Suspensions(ctx)
-	if err != nil {
-		return &access.Refusal{Code: access.CodeInternal, Message: "internal error", Err: err}
-	}
-	voter := &access.Subject{ID: v.Subject, Person: v.Person, Kind: access.Person}
-	for _, suspension := range all {
-		if suspension.Covers(voter) {
-			return &access.Refusal{Code: access.CodeNotReleased, Message: "an approver of this request was suspended before it ran", Hint: "send it again to ask anew"}
-		}
-	}
-	return nil
-}
-
 // listen opens every listener before anything is served, so that a taken port is found at start.
 func (s *Server) listen(ctx context.Context) error {
 	c := s.config
@@ -238,7 +228,14 @@ func (s *Server) listen(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("listener %s: %w", l.Name, err)
 		}
-		s.fronts = append(s.fronts, front{name: l.Name, listener: ln, serve: server.Serve, ready: server.Ready})
+		if l.Protocol != config.ProtocolPostgres {
+			t, err := s.tls(l.Name, l.TLS)
+			if err != nil {
+				return fmt.Errorf("listener %s: %w", l.Name, err)
+			}
+			ln = astray.Listener(ln, t, s.notSQL(spoken[l.Protocol]+" (listener "+l.Name+")"))
+		}
+		s.fronts = append(s.fronts, front{name: l.Name, listener: ln, serve: server.Serve, ready: server.Ready, readyFor: server.ReadyFor})
 	}
 	if c.Console != nil {
 		handler, err := s.web()
@@ -262,18 +259,18 @@ func (s *Server) listenHTTP(ctx context.Context, lc net.ListenConfig, name, addr
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	tlsConfig, err := serverTLS(t)
+	tlsConfig, err := s.tls(name, t)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	ln = astray.Listener(ln, tlsConfig, s.notSQL("HTTP ("+name+")"))
 	if tlsConfig != nil {
+		tlsConfig = tlsConfig.Clone()
 		tlsConfig.NextProtos = []string{"h2", "http/1.1"}
 		ln = tls.NewListener(ln, tlsConfig)
 	}
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ConnState: newVisitors(roomForVisitors).see, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
+	server := admin.HTTPServer(handler, s.log)
+	server.ConnState = newVisitors(roomForVisitors).see
 	serve := func(ctx context.Context, ln net.Listener) error {
 		stop := context.AfterFunc(ctx, func() {
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -389,6 +386,9 @@ func (s *Server) close() {
 		if err := s.store.Close(); err != nil {
 			s.log.Error("close the store", "error", err)
 		}
+	}
+	for _, f := range s.locks {
+		_ = f.Close()
 	}
 }
 

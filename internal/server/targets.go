@@ -12,8 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/gate"
@@ -25,7 +23,9 @@ import (
 // frontEnd serves the clients of one listener.
 type frontEnd interface {
 	Serve(context.Context, net.Listener) error
+	// Ready says why its targets, or the one with that name, take no sessions; a target that it does not reach is no fault.
 	Ready(context.Context) error
+	ReadyFor(ctx context.Context, target string) error
 }
 
 // protocols are the front ends, by the protocol of a listener.
@@ -45,7 +45,7 @@ func (s *Server) hider() (*mask.Hider, error) {
 
 // postgres makes the front end of one listener.
 func (s *Server) postgres(l *config.Listener) (frontEnd, error) {
-	tlsConfig, err := serverTLS(l.TLS)
+	tlsConfig, err := s.tls(l.Name, l.TLS)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +56,7 @@ func (s *Server) postgres(l *config.Listener) (frontEnd, error) {
 	c := postgres.Config{
 		TLS: tlsConfig, Targets: map[string]postgres.Target{}, Gate: s.gate, Identity: door{s.registry},
 		Masker: &value.Masker{Hider: hider}, Shared: &s.targets, Log: s.log, Now: s.options.Now,
+		Astray: s.notHTTP(l.Name), Guests: newVisitors(roomForVisitors),
 		Limits: postgres.Limits{
 			SignIn: s.config.Limits.SignIn, SignInsPerClient: s.config.Limits.SignInsPerAddress, Message: int(s.config.Limits.Message),
 			Statement: int(s.config.Limits.Statement), Idle: s.config.Limits.Idle, Session: s.config.Limits.Session,
@@ -109,6 +110,9 @@ func quoted(path []string) []string {
 // maskKey is the key of keyed digests; it is made once and kept, so that equal values stay equal over restarts.
 func maskKey(dir string) ([]byte, error) {
 	file := filepath.Join(dir, "mask.key")
+	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s can be read by others (mode %04o), who could guess what mask: hash hides: chmod 600 it", file, info.Mode().Perm())
+	}
 	key, err := os.ReadFile(file)
 	if err == nil && len(key) == 32 {
 		return key, nil
@@ -124,68 +128,7 @@ func maskKey(dir string) ([]byte, error) {
 	}
 	key = make([]byte, 32)
 	_, _ = rand.Read(key) // never fails, see crypto/rand
-	return key, os.WriteFile(file, key, 0o600)
-}
-
-// serverTLS is the TLS of a listener. A renewed certificate is used from the next handshake after its files changed.
-func serverTLS(t *config.ServerTLS) (*tls.Config, error) {
-	if t == nil {
-		return nil, nil
-	}
-	current := &renewed{source: t}
-	pair, err := current.read()
-	if err != nil {
-		return nil, err
-	}
-	current.pair.Store(pair)
-	c := &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return current.certificate(), nil },
-	}
-	if t.Min == "1.3" {
-		c.MinVersion = tls.VersionTLS13
-	}
-	if !t.ClientCA.IsZero() {
-		if c.ClientCAs, err = authorities(t.ClientCA); err != nil {
-			return nil, fmt.Errorf("tls.client_ca: %w", err)
-		}
-		c.ClientAuth = tls.VerifyClientCertIfGiven
-	}
-	return c, nil
-}
-
-// renewed is a certificate that is read again now and then. While its files cannot be read, the last one that could be is
-// used.
-type renewed struct {
-	source *config.ServerTLS
-	pair   atomic.Pointer[tls.Certificate]
-	next   atomic.Int64 // unix time from which on the files are read again
-}
-
-func (r *renewed) read() (*tls.Certificate, error) {
-	cert, err := r.source.Cert.Read()
-	if err != nil {
-		return nil, fmt.Errorf("tls.cert: %w", err)
-	}
-	key, err := r.source.Key.Read()
-	if err != nil {
-		return nil, fmt.Errorf("tls.key: %w", err)
-	}
-	pair, err := tls.X509KeyPair([]byte(cert.Reveal()), []byte(key.Reveal()))
-	if err != nil {
-		return nil, fmt.Errorf("tls.cert and tls.key: %w", err)
-	}
-	return &pair, nil
-}
-
-func (r *renewed) certificate() *tls.Certificate {
-	now := time.Now().Unix()
-	if next := r.next.Load(); now >= next && r.next.CompareAndSwap(next, now+60) {
-		if pair, err := r.read(); err == nil {
-			r.pair.Store(pair)
-		}
-	}
-	return r.pair.Load()
+	return key, replaceFile(file, key)
 }
 
 func clientTLS(t *config.Target) (*tls.Config, error) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// visitors bounds the connections of an HTTP listener. Whoever says nothing makes room for whoever comes: idle visitors
+// visitors bounds the connections of a listener: all of one for HTTP, those that have not signed in of one for PostgreSQL. Whoever says nothing makes room for whoever comes: idle visitors
 // must not take the files that the database's clients and the audit log need.
 type visitors struct {
 	most func() int
@@ -42,6 +42,12 @@ func (v *visitors) see(c net.Conn, state http.ConnState) {
 		delete(v.idle, c)
 	}
 }
+
+// Came and Went implement postgres.Guests: who has not signed in counts as idle.
+func (v *visitors) Came(c net.Conn) { v.see(c, http.StateNew) }
+
+// Went forgets a connection: its session is bounded elsewhere, or it is closed.
+func (v *visitors) Went(c net.Conn) { v.see(c, http.StateClosed) }
 
 // makeRoom closes the connection that has been idle longest. The caller holds mu.
 func (v *visitors) makeRoom() bool {

@@ -158,12 +158,12 @@ func (s *Server) verifyLog(ctx context.Context) error {
 }
 
 // targetReady says why a target takes no sessions, or nil.
-func (s *Server) targetReady(ctx context.Context, _ string) error {
+func (s *Server) targetReady(ctx context.Context, target string) error {
 	for _, f := range s.fronts {
-		if f.ready == nil {
+		if f.readyFor == nil {
 			continue
 		}
-		if err := f.ready(ctx); err != nil {
+		if err := f.readyFor(ctx, target); err != nil {
 			return err
 		}
 	}

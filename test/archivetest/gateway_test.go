@@ -243,6 +243,9 @@ func TestAGatewayThatWasPutBackDoesNotStart(t *testing.T) {
 	if err := os.Rename(filepath.Join(dir, "audit"), filepath.Join(dir, "evidence")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Rename(filepath.Join(dir, "var", "checkpoint"), filepath.Join(dir, "evidence", "remembered")); err != nil {
+		t.Fatal(err)
+	}
 	keys = "origin: vecgate/demo/2, " + keys
 	s = mustStart(t, dir, e, keys)
 	ask(t, s, s.As(t, "tess"), 3)

@@ -125,3 +125,57 @@ func TestAnApprovalIsOfWhatTheNamesLedToThen(t *testing.T) {
 		t.Errorf("sent a third time: %v", anew)
 	}
 }
+
+const everyDeedHeld = `
+allow:
+  - {name: do, who: {groups: [Vector-Read]}, can: [fetch, scroll, export, aggregate, insert, delete_by_filter, code.exec], on: ["**"], after: {approval: {by: {groups: [Vector-Approve]}, persons: 1, within: 15m}}}
+protect:
+  - {name: nothing, vectors: allow}
+`
+
+// TestAnApprovalIsOfTheDefinitionsToo: what was approved says the same and reaches the same as before, but the view that it
+// goes by, or the function that it calls, or the trigger on what it writes, does something else now.
+func TestAnApprovalIsOfTheDefinitionsToo(t *testing.T) {
+	g := start(t, world.GatewayOptions{Policy: everyDeedHeld, Hold: 200 * time.Millisecond})
+	admin := g.Postgres.Database(databaseOf(t, g)).Connect(t)
+	do := func(sql string) {
+		t.Helper()
+		if _, err := admin.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(`CREATE VIEW doomed AS SELECT id FROM items WHERE id < 0; GRANT SELECT ON doomed TO PUBLIC;
+		CREATE FUNCTION deed() RETURNS int LANGUAGE sql AS 'SELECT 1';
+		CREATE PROCEDURE work() LANGUAGE sql AS 'SELECT 1';
+		CREATE TABLE ledger (id bigint); GRANT ALL ON ledger TO PUBLIC;
+		CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+		CREATE TRIGGER noted BEFORE INSERT ON ledger FOR EACH ROW EXECUTE FUNCTION note()`)
+	conn := connect(t, g, "sam", token(t, g, "sam", login.Ask{}))
+	for _, c := range []struct{ held, change string }{
+		{"DELETE FROM items WHERE id IN (SELECT id FROM doomed)", "CREATE OR REPLACE VIEW doomed AS SELECT id FROM items WHERE id < 9"},
+		{"SELECT deed()", "CREATE OR REPLACE FUNCTION deed() RETURNS int LANGUAGE sql AS 'SELECT 2'"},
+		{"CALL work()", "CREATE OR REPLACE PROCEDURE work() LANGUAGE sql AS 'SELECT 2'"},
+		{"INSERT INTO ledger VALUES (1)", "CREATE OR REPLACE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"},
+		{"INSERT INTO ledger VALUES (2)", "ALTER TABLE ledger DISABLE TRIGGER noted"},
+	} {
+		ask := func() string {
+			_, err := conn.Exec(t.Context(), c.held)
+			refused, ok := errors.AsType[*pgconn.PgError](err)
+			if !ok {
+				t.Fatalf("%s: runs after %q: %v", c.held, c.change, err)
+			}
+			return refused.Message
+		}
+		first := ask()
+		_, rest, _ := strings.Cut(first, "request ")
+		id := strings.TrimRight(strings.Fields(rest + " ?")[0], ":")
+		if out, err := as(t, g, "arno", "requests", "approve", id); err != nil {
+			t.Fatal(err, out, first)
+		}
+		do(c.change)
+		// The gateway may have read the catalog by itself just now; then it asks anew at once.
+		if again := ask(); !strings.Contains(again, "do something else") && (!strings.Contains(again, "is still open") || strings.Contains(again, id)) {
+			t.Errorf("%s, sent again: %v", c.held, again)
+		}
+	}
+}

@@ -15,7 +15,7 @@ func rolledBack(steps ...Step) []Step {
 // Catalogue returns the attacks that are known by name.
 func Catalogue() []Case {
 	var all []Case
-	for _, list := range [][]Case{controls, sending, routines, movingValues, shapesOfValues, predicates, texts, sessions, server, confusions} {
+	for _, list := range [][]Case{controls, sending, routines, movingValues, shapesOfValues, predicates, texts, sessions, server, confusions, roundabout} {
 		all = append(all, list...)
 	}
 	return all

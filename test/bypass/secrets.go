@@ -89,5 +89,7 @@ func (s secret) statements(id int) []string {
 	return []string{
 		fmt.Sprintf("UPDATE ONLY %s SET email = '%s', phone = '%s', ssn = '%s', embedding = '%s' WHERE id = %d", table, s.Email, s.Phone, s.SSN, vectorText(s.Embedding), key),
 		fmt.Sprintf("UPDATE contacts SET email = '%s' WHERE id = %d", s.Email, key),
+		fmt.Sprintf("UPDATE members SET email = '%s' WHERE id = %d", s.Email, key),
+		fmt.Sprintf("UPDATE clerks SET email = '%s' WHERE id = %d", s.Email, key),
 	}
 }

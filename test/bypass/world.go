@@ -71,6 +71,15 @@ var setup = []string{
 	"INSERT INTO logbook SELECT i, 'entry ' || i FROM generate_series(1, 5) i",
 	"CREATE TABLE doomed (id bigint)",
 	"CREATE TABLE guesses (guess text)",
+	// What is done to a branch reaches its members, and what is done to a member those whom it recommends.
+	"CREATE TABLE branches (id bigint PRIMARY KEY, name text)",
+	"INSERT INTO branches SELECT i, 'Branch ' || i FROM generate_series(1, 4) i",
+	"CREATE TABLE members (id bigint PRIMARY KEY, branch bigint NOT NULL REFERENCES branches ON DELETE SET NULL ON UPDATE CASCADE, email text NOT NULL UNIQUE, CHECK (branch <> 99))",
+	"CREATE TABLE clerks (id bigint PRIMARY KEY, branch bigint REFERENCES branches ON DELETE CASCADE, email text NOT NULL UNIQUE)",
+	fmt.Sprintf("INSERT INTO members SELECT i, i %% 2 + 1, i FROM generate_series(1, %d) i", Customers),
+	fmt.Sprintf("INSERT INTO clerks SELECT i, i %% 2 + 3, i FROM generate_series(1, %d) i", Customers),
+	"CREATE TABLE vouchers (clerk text REFERENCES clerks (email) ON UPDATE CASCADE DEFERRABLE)",
+	"INSERT INTO vouchers SELECT email FROM clerks",
 	"INSERT INTO guesses SELECT chr(i) FROM generate_series(97, 122) i",
 
 	`CREATE FUNCTION first_email() RETURNS text LANGUAGE sql STABLE AS 'SELECT email FROM public.customers ORDER BY id LIMIT 1'`,

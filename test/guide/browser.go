@@ -9,7 +9,8 @@ import (
 )
 
 // Click opens an address of the console in a browser, signs in at the trial's provider as somebody, presses the button with a
-// text, after writing into the field when there is something to write, and waits until the page says something.
+// text, after writing into the field when there is something to write, and waits until the page says something: one of the
+// texts that see has, with | between, none of which it must have said before the button was pressed.
 func Click(ctx context.Context, chromium, user, open, press, fill, see string) error {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true))
@@ -32,11 +33,14 @@ func Click(ctx context.Context, chromium, user, open, press, fill, see string) e
 	if err == nil && fill != "" {
 		err = chromedp.Do(ctx, chromedp.SendKeys(`textarea`, fill))
 	}
+	if err == nil && press != "" && see != "" {
+		err = until(ctx, "!"+says(see)) // what the page says already would tell nothing
+	}
 	if err == nil && press != "" {
 		err = until(ctx, fmt.Sprintf(`(b => b && (b.click(), true))([...document.querySelectorAll('button')].find(b => b.innerText.trim() === %q))`, press))
 	}
 	if err == nil && see != "" {
-		err = until(ctx, fmt.Sprintf(`document.body.innerText.includes(%q)`, see))
+		err = until(ctx, says(see))
 	}
 	if err != nil {
 		look, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -45,6 +49,11 @@ func Click(ctx context.Context, chromium, user, open, press, fill, see string) e
 		return fmt.Errorf("in the browser: %w\nit shows %s", err, shown)
 	}
 	return nil
+}
+
+// says is whether the page says one of some texts, with | between.
+func says(texts string) string {
+	return fmt.Sprintf(`%q.split('|').some(text => document.body.innerText.includes(text))`, texts)
 }
 
 // until waits for a condition in the page; a page that is being replaced cannot answer.

@@ -36,7 +36,7 @@ func (d *Desk) Follow(ctx context.Context, b Block) error {
 	b.Text = d.Replace.Replace(b.Text)
 	var err error
 	switch {
-	case b.Kind == "text":
+	case b.Kind == "text", b.Elsewhere != "":
 	case b.Title != "":
 		err = os.WriteFile(filepath.Join(d.cwd(), b.Title), []byte(b.Text+"\n"), 0o600)
 	case b.Kind == "sh":

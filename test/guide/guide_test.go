@@ -21,6 +21,7 @@ import (
 // order is how the guides are followed: each after the first begins where the one before it ended, in the same terminals.
 var order = []string{
 	"getting-started.md",
+	"../../README.md",
 	"psql-and-drivers.md",
 	"writing-a-policy.md",
 	"auditors.md",

@@ -14,8 +14,10 @@ type Block struct {
 	Title    string // of a file
 	Terminal string // "" is where the reader began
 	Fails    bool
-	Options  map[string]string
-	Text     string
+	// Elsewhere is the test that runs the block, when the walk does not.
+	Elsewhere string
+	Options   map[string]string
+	Text      string
 }
 
 // At says where the block is.
@@ -70,10 +72,10 @@ func (b *Block) read(options []string) error {
 		name, value, _ := strings.Cut(o, "=")
 		b.Options[name] = value
 	}
-	b.Title, b.Terminal = b.Options["title"], b.Options["terminal"]
+	b.Title, b.Terminal, b.Elsewhere = b.Options["title"], b.Options["terminal"], b.Options["elsewhere"]
 	_, b.Fails = b.Options["expect-failure"]
 	known := map[string]string{
-		"sh": "title", "console": "terminal expect-failure", "text": "", "browser": "user open press fill see",
+		"sh": "title elsewhere", "console": "terminal expect-failure", "text": "", "browser": "user open press fill see",
 	}[b.Kind]
 	switch b.Kind {
 	case "sh", "console", "text", "browser":

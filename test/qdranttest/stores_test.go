@@ -39,7 +39,7 @@ func TestLangChainsAndLlamaIndexsStoresWorkThroughTheGatewayBeforeAStandIn(t *te
 			// A node's text is nowhere but in what is hidden.
 			"LlamaIndex search": "ValidationError", "LlamaIndex search with a filter": "ValidationError", "LlamaIndex search with filters": "ValidationError",
 			"LlamaIndex search for diversity": "ValidationError",
-			"LlamaIndex get by ids":           "may not scroll through", // it scrolls through the points that have one of the ids
+			"LlamaIndex get by ids":           "ValidationError",
 		})
 	}
 }

@@ -233,6 +233,51 @@ func TestRequirementsNameTestsThatExist(t *testing.T) {
 	}
 }
 
+// TestBlocksThatAreRunElsewhereNameTestsThatExist looks at the blocks of the guides that say elsewhere=TestX.
+func TestBlocksThatAreRunElsewhereNameTestsThatExist(t *testing.T) {
+	have := tests(t)
+	named := regexp.MustCompile("(?m)^```[a-z]+ elsewhere=(\\w+)")
+	found := 0
+	for _, glob := range []string{"README.md", "docs/guide/*.md"} {
+		files, err := filepath.Glob(filepath.Join(root(t), glob))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+				if found++; !have[m[1]] {
+					t.Errorf("%s names %s, which does not exist", filepath.Base(file), m[1])
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Fatal("no block is run elsewhere any more: this test is about none")
+	}
+}
+
+// TestTheReadmeInstallsWhatThereIs follows the path that go install is given: the module, and a program in it.
+func TestTheReadmeInstallsWhatThereIs(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	installs := regexp.MustCompile(`(?m)^go install (\S+)@latest$`).FindStringSubmatch(string(text))
+	if installs == nil {
+		t.Fatal("the README installs nothing")
+	}
+	for _, p := range packages(t) {
+		if p.ImportPath == installs[1] && len(p.GoFiles) > 0 {
+			return
+		}
+	}
+	t.Errorf("go install %s: there is no such program", installs[1])
+}
+
 func TestEveryMissionRowIsInTheRequirements(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root(t), "docs/requirements.md"))
 	if err != nil {
@@ -252,7 +297,8 @@ func TestEveryMissionRowIsInTheRequirements(t *testing.T) {
 }
 
 func TestDocumentLinksLeadSomewhere(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)]*)?\)`)
+	link := regexp.MustCompile(`\]\(([^)#\s]*)(?:#([^)\s]*))?\)`)
+	found := 0
 	err := filepath.WalkDir(root(t), func(path string, d os.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -267,18 +313,68 @@ func TestDocumentLinksLeadSomewhere(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+		for _, m := range link.FindAllStringSubmatch(withoutBlocks(string(text)), -1) {
 			if strings.Contains(m[1], "://") || strings.HasPrefix(m[1], "mailto:") {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
-				t.Errorf("%s links to %s, which does not exist", strings.TrimPrefix(path, root(t)+"/"), m[1])
+			found++
+			from, to := strings.TrimPrefix(path, root(t)+"/"), path
+			if m[1] != "" {
+				to = filepath.Join(filepath.Dir(path), m[1])
+			}
+			there, err := os.Stat(to)
+			if err != nil {
+				t.Errorf("%s links to %s, which does not exist", from, m[1])
+				continue
+			}
+			if m[2] == "" || there.IsDir() {
+				continue
+			}
+			page, err := os.ReadFile(to)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(anchors(string(page)), m[2]) {
+				t.Errorf("%s links to %s#%s, and that page has no such heading", from, m[1], m[2])
 			}
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if found < 50 {
+		t.Errorf("only %d links were found", found)
+	}
+}
+
+// withoutBlocks is a page without its blocks of code, where brackets are no links.
+func withoutBlocks(page string) string {
+	return regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(page, "")
+}
+
+// anchors are the names by which a page's headings are linked to, as GitHub makes them: in small letters, without
+// punctuation, with hyphens for spaces, and a number for whoever comes second.
+func anchors(page string) (all []string) {
+	seen := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^#+ +(.*)$`).FindAllStringSubmatch(withoutBlocks(page), -1) {
+		title := regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(m[1], "$1")
+		name := strings.ReplaceAll(regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), ""), " ", "-")
+		if n := seen[name]; n > 0 {
+			all = append(all, fmt.Sprintf("%s-%d", name, n))
+		} else {
+			all = append(all, name)
+		}
+		seen[name]++
+	}
+	return all
+}
+
+func TestHeadingsAreLinkedToAsGitHubDoes(t *testing.T) {
+	page := "# The *one*\n\n## 4. The configuration\n\n```sh\n# not one\n```\n\n### `limits` (all)\n\n## The one\n## a [link](x.md)\n"
+	want := []string{"the-one", "4-the-configuration", "limits-all", "the-one-1", "a-link"}
+	if got := anchors(page); !slices.Equal(got, want) {
+		t.Errorf("anchors are %q, want %q", got, want)
 	}
 }
 

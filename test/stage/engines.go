@@ -65,6 +65,34 @@ func MilvusLite(ctx context.Context, f *fetch.Fetcher, dir string) (*Engine, err
 	return e, e.listens(ctx)
 }
 
+// OpenSearch runs an OpenSearch that keeps its data in dir.
+func OpenSearch(ctx context.Context, f *fetch.Fetcher, dir string) (*Engine, error) {
+	python, err := f.OpenSearchPython(ctx)
+	if err != nil {
+		return nil, err
+	}
+	server, err := f.OpenSearch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var port [2]int
+	for i := range port {
+		if port[i], err = ports.Free(); err != nil {
+			return nil, err
+		}
+	}
+	e := &Engine{Python: python, Address: fmt.Sprintf("127.0.0.1:%d", port[0])}
+	if e.Process, err = Run(dir, nil, server.Command(dir, port[0], port[1])...); err != nil {
+		return nil, err
+	}
+	for range 3 { // a Java that has the machine to itself needs a few seconds, and much longer otherwise
+		if err = e.Ready(ctx, "http://"+e.Address+"/_cluster/health"); err == nil {
+			return e, nil
+		}
+	}
+	return e, err
+}
+
 // Weaviate runs a Weaviate that keeps its data in dir.
 func Weaviate(ctx context.Context, f *fetch.Fetcher, dir string) (*Engine, error) {
 	python, err := f.WeaviatePython(ctx)

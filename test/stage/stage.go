@@ -306,24 +306,26 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 func (p *Process) Ready(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
+	said := ""
 	for {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
 			return err
 		}
 		if resp, err := http.DefaultClient.Do(req); err == nil {
-			_, _ = io.Copy(io.Discard, resp.Body)
+			why, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
 				return nil
 			}
+			said = fmt.Sprintf("%s: %s", resp.Status, why)
 		}
 		select {
 		case <-time.After(30 * time.Millisecond):
 		case <-p.ended:
 			return fmt.Errorf("%s ended: %w\n%s", p.name, errors.Join(p.err), p.Output())
 		case <-ctx.Done():
-			return fmt.Errorf("%s does not answer: %w\n%s", url, ctx.Err(), p.Output())
+			return fmt.Errorf("%s does not answer with 200 but %q: %w\n%s", url, said, ctx.Err(), p.Output())
 		}
 	}
 }

@@ -129,9 +129,7 @@ func TestHiddenValuesAreNotFoundByAsking(t *testing.T) {
 		`{Get{Customers(limit:1 where:{operator:Equal path:["len(email)"] valueInt:19}){n}}}`,
 		`{Get{Customers(limit:1 sort:[{path:["n"]},{path:["email"] order:desc}]){n}}}`,
 		`{Get{Customers(limit:1 nearVector:{` + near + `} groupBy:{path:["email"] groups:1 objectsPerGroup:1}){n}}}`,
-		`{Get{Customers(limit:1 bm25:{query:"person3@example.com"}){n _additional{score}}}}`,
 		`{Get{Customers(limit:1 bm25:{query:"person3@example.com" properties:["title","email^9"]}){n}}}`,
-		`{Get{Customers(limit:1 hybrid:{query:"person3@example.com" alpha:0 ` + near + `}){n}}}`,
 		`{Get{Customers(limit:1 hybrid:{query:"x" properties:["email"] ` + near + `}){n}}}`,
 		`{Aggregate{Customers(where:{operator:Equal path:["email"] valueText:"person3@example.com"}){meta{count}}}}`,
 		`{Aggregate{Customers(groupBy:["email"]){meta{count} groupedBy{value}}}}`,
@@ -178,6 +176,29 @@ func TestHiddenValuesAreNotFoundByAsking(t *testing.T) {
 	}
 	if err := client.Invoke(ctx, service+"Aggregate", count, &pb.AggregateReply{}); status.Code(err) != codes.PermissionDenied {
 		t.Errorf("an aggregation of what is near: %v", err)
+	}
+}
+
+// A search for words that names no properties looks into those that may be seen, whatever interface asks.
+func TestWordsOfHiddenPropertiesAreNotFound(t *testing.T) {
+	w := start(t, "")
+	w.fill(t)
+	sam := w.As(t, "sam")
+	ctx, client := w.calling(t, sam)
+	for words, hits := range map[string]int{"person3@example.com": 0, "number": 20} {
+		for _, search := range []string{`bm25:{query:"` + words + `"}`, `hybrid:{query:"` + words + `" alpha:0 vector:[3,1.5,-3]}`} {
+			code, text := w.through(t, sam, "POST", "/v1/graphql", graphQL(`{Get{Customers(limit:100 `+search+`){n}}}`))
+			if n := strings.Count(text, `"n":`); code != "" || n != hits {
+				t.Errorf("%s: %d are found, want %d: %s %s", search, n, hits, code, text)
+			}
+		}
+		for _, request := range []*pb.SearchRequest{{Bm25Search: &pb.BM25{Query: words}}, {HybridSearch: &pb.Hybrid{Query: words, AlphaParam: new(float32), UseAlphaParam: true}}} {
+			answer := &pb.SearchReply{}
+			request.Collection, request.Limit, request.Uses_127Api = "Customers", 100, true
+			if err := client.Invoke(ctx, service+"Search", request, answer); err != nil || len(answer.GetResults()) != hits {
+				t.Errorf("%v: %d are found, want %d: %v", request, len(answer.GetResults()), hits, err)
+			}
+		}
 	}
 }
 

@@ -12,7 +12,6 @@ from weaviate.classes.query import Filter
 
 class Engine(walk.Engine):
     CHAIN, INDEX = "Chain", "Index"
-    SEARCH = {"query_properties": ["text"]}  # both stores search for the words, too, and in every property if none is named
     WITHOUT = ("LangChain get by ids", "LlamaIndex get by ids")
 
     def __init__(self, http, grpc, token):

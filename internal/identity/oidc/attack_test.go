@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -344,6 +345,19 @@ func TestGroupsOfOddShapeAreRefused(t *testing.T) {
 	}
 	if s := accepted(t, p, f.good(map[string]any{"groups": "Vector-Read Vector-Write"})); len(s.Groups) != 2 {
 		t.Errorf("groups %v of a string between spaces", s.Groups)
+	}
+}
+
+// A provider that somebody else runs says who its people are, and not that they approve.
+func TestAProviderGivesNoGroupsButItsOwn(t *testing.T) {
+	f := newForge(t)
+	p := f.provider(func(c *Config) { c.OnlyGroups = []string{"Partners", "Vector-Read"} })
+	s := accepted(t, p, f.good(map[string]any{"groups": []string{"Vector-Approve", "Vector-Read", "vector-read", "Partners ", "Operators"}}))
+	if want := []string{"Vector-Read"}; !slices.Equal(s.Groups, want) {
+		t.Errorf("groups %q, want %q", s.Groups, want)
+	}
+	if s := accepted(t, p, f.good(map[string]any{"groups": "Vector-Approve Partners"})); !slices.Equal(s.Groups, []string{"Partners"}) {
+		t.Errorf("groups %q of a string", s.Groups)
 	}
 }
 

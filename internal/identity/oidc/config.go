@@ -48,6 +48,8 @@ type Config struct {
 	Owner    string
 	// Groups is the path of the claim that lists groups; empty means that tokens of this provider bring none.
 	Groups string
+	// OnlyGroups are the groups that the provider may give; nil means any. Others are passed over.
+	OnlyGroups []string
 	// Require lists claims that must have one of the given values.
 	Require map[string][]string
 	// MaxLifetime is the longest that a token may live from iat to exp.
@@ -134,6 +136,12 @@ func New(c Config, now func() time.Time) (*Provider, error) {
 	}
 	if p.id != nil && p.id.Fixed() {
 		fault("id", "%q uses no claim, so that everybody would be the same subject", c.ID)
+	}
+	if slices.Contains(c.OnlyGroups, "") {
+		fault("only_groups", "a group is empty")
+	}
+	if len(c.OnlyGroups) > 0 && c.Groups == "" {
+		fault("only_groups", "tokens of this provider bring no groups: set groups, or leave only_groups out")
 	}
 	for name, values := range c.Require {
 		if len(values) == 0 {

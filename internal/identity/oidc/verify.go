@@ -189,6 +189,9 @@ func (p *Provider) subject(raw string, t *jwt.Token, expires time.Time) (*access
 		if s.Groups, err = claim.Groups(t.Claims, p.Groups); err != nil {
 			return nil, p.refuse("%v", err)
 		}
+		if len(p.OnlyGroups) > 0 {
+			s.Groups = slices.DeleteFunc(s.Groups, func(g string) bool { return !slices.Contains(p.OnlyGroups, g) })
+		}
 	}
 	return s, nil
 }

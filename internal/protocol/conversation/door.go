@@ -24,6 +24,7 @@ type Door struct {
 	Idle     time.Duration // a session that is silent for so long ends
 	Session  time.Duration // a session ends after so long
 	SignIns  int           // sign-ins of one address at once
+	Taking   time.Duration // a client that takes nothing of its answer for so long loses it; 0 means Taking
 	Now      func() time.Time
 
 	guests guests
@@ -122,10 +123,11 @@ func (d *Door) Enter(ctx context.Context, token string, target gate.Target, in g
 
 // open says who shows the token, and opens a session.
 func (d *Door) open(ctx context.Context, token string, target gate.Target, in gate.SignIn, program string) (*gate.Session, *access.Refusal) {
-	if !d.guests.enter(in.Client, d.SignIns) {
+	from := gate.Network(in.Client)
+	if !d.guests.enter(from, d.SignIns) {
 		return nil, d.Refuse(ctx, in, &access.Refusal{Code: access.CodeLimit, Message: "too many clients of this address are signing in (limits.sign_ins_per_address)"})
 	}
-	defer d.guests.leave(in.Client)
+	defer d.guests.leave(from)
 	subject, err := d.Identity.Token(ctx, token, in)
 	if err != nil {
 		refusal, ok := errors.AsType[*access.Refusal](err)

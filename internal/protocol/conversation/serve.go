@@ -1,6 +1,7 @@
 package conversation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -10,6 +11,7 @@ import (
 
 // Serve answers the clients of a listener with server until ctx ends, and tends the door meanwhile.
 func (d *Door) Serve(ctx context.Context, server *http.Server, ln net.Listener) error {
+	server.Handler = &patient{server.Handler, cmp.Or(d.Taking, Taking), d.Gate.Log}
 	tending := make(chan struct{})
 	go func() {
 		defer close(tending)

@@ -65,6 +65,14 @@ func (s *Server) Ready(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
+// ReadyFor says whether a target answers. One that cannot be reached here is no fault.
+func (s *Server) ReadyFor(ctx context.Context, target string) error {
+	if t := s.targets[target]; t != nil {
+		return t.healthy(ctx, s)
+	}
+	return nil
+}
+
 func (t *target) healthy(ctx context.Context, s *Server) error {
 	ctx, cancel := context.WithTimeout(ctx, dialing)
 	defer cancel()

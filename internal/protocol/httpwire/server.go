@@ -54,6 +54,14 @@ func (s *Server) Ready(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
+// ReadyFor says whether a target answers. One that cannot be reached here is no fault.
+func (s *Server) ReadyFor(ctx context.Context, target string) error {
+	if t := s.targets[target]; t != nil {
+		return t.healthy(ctx)
+	}
+	return nil
+}
+
 // handle is the life of a request: who speaks, to whom, in which session; read it; down the road.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	if s.config.GRPC != nil && r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/gate"
+	"github.com/vecgate/vecgate/internal/protocol/astray"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/startup"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/wire"
 )
@@ -49,13 +51,23 @@ func (s *Server) handle(ctx context.Context, raw net.Conn) {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		address = host
 	}
-	if !s.doors.enter(address, s.limits.SignInsPerClient) {
+	from := gate.Network(address)
+	if !s.doors.enter(from, s.limits.SignInsPerClient) {
 		return
 	}
+	if s.config.Guests != nil {
+		s.config.Guests.Came(raw)
+	}
 	inside := false
+	leave := func() {
+		s.doors.leave(from)
+		if s.config.Guests != nil {
+			s.config.Guests.Went(raw)
+		}
+	}
 	defer func() {
 		if !inside {
-			s.doors.leave(address)
+			leave()
 		}
 	}()
 	if tcp, ok := raw.(*net.TCPConn); ok {
@@ -80,7 +92,7 @@ func (s *Server) handle(ctx context.Context, raw net.Conn) {
 		g.sayFatal(err)
 		return
 	}
-	s.doors.leave(address)
+	leave()
 	inside = true
 	_ = raw.SetDeadline(time.Time{})
 	g.open(ctx, subject)
@@ -91,13 +103,16 @@ func (g *guest) greet(ctx context.Context) (more bool, err error) {
 	if err := g.in.Fill(1); err != nil {
 		return false, nil // nobody spoke
 	}
-	if g.in.Bytes()[0] == 0x16 { // a TLS handshake, without being asked
+	switch first := g.in.Bytes()[0]; {
+	case first == 0x16: // a TLS handshake, without being asked
 		if g.server.tls == nil {
 			return false, nil // whatever we wrote would not be understood
 		}
 		if err := g.encrypt(ctx, true); err != nil {
 			return false, nil
 		}
+	case first >= 'A' && first <= 'Z' && g.lost():
+		return false, nil
 	}
 	asked := map[startup.Kind]bool{}
 	for {
@@ -137,6 +152,19 @@ func (g *guest) greet(ctx context.Context) (more bool, err error) {
 			return true, g.begin(p)
 		}
 	}
+}
+
+// lost answers a client of HTTP, and reports whether it was one.
+func (g *guest) lost() bool {
+	if g.in.Fill(4) != nil || !astray.HTTP(g.in.Bytes()[:4]) {
+		return false
+	}
+	words := g.server.config.Astray
+	if words.Message == "" {
+		words.Message = "this port speaks PostgreSQL, not HTTP"
+	}
+	astray.Answer(g.conn, words)
+	return true
 }
 
 // packet reads one first packet.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/gate"
+	"github.com/vecgate/vecgate/internal/protocol/astray"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/analysis"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/scram"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/value"
@@ -68,12 +69,23 @@ type Config struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 
+	// Astray is what a client of HTTP is told that comes to this port; a plain sentence when empty.
+	Astray astray.Words
+	// Guests, if not nil, hears of every connection until its client has signed in, and may close it to make room for others.
+	Guests Guests
+
 	// Shared lets several listeners of one gateway share what is known of the targets that they all reach, which must be
 	// configured alike; nil means that nothing is shared.
 	Shared *Shared
 
 	// NewAnalyzer makes the analyzer of a target; nil means analysis.New.
 	NewAnalyzer func(target string) Analyzer
+}
+
+// Guests are the connections that have not signed in. Its methods are called from many goroutines.
+type Guests interface {
+	Came(net.Conn)
+	Went(net.Conn) // it has signed in, or it is closed
 }
 
 // Target is a PostgreSQL database behind the gateway.

@@ -50,6 +50,7 @@ type portal struct {
 // names are the prepared statements and portals of a session, as far as the target has confirmed them.
 type names struct {
 	limit      int
+	held       int // bytes that they keep
 	statements map[string]*prepared
 	portals    map[string]*portal
 }
@@ -64,14 +65,28 @@ func key(name []byte) string { return string(name[:min(len(name), maxName)]) }
 // its own way.
 func plainName(name string) bool { return len(name) <= maxName && utf8.ValidString(name) }
 
+// maxHeld is how many bytes of texts and parameters the names of a session keep, before it may not make more of them.
+const maxHeld = 64 << 20
+
+// weight is about how many bytes a prepared statement keeps, its plan among them.
+func (p *prepared) weight() int { return 2<<10 + 3*len(p.text) + len(p.types) }
+
+// weight is how many bytes a portal keeps besides its statement.
+func (p *portal) weight() int { return 256 + len(p.values) + len(p.formats) }
+
 func (n *names) prepare(name string, p *prepared) bool {
 	if n.statements == nil {
 		n.statements = map[string]*prepared{}
 	}
-	if _, ok := n.statements[name]; !ok && len(n.statements) >= n.limit {
+	old, ok := n.statements[name]
+	if !ok && len(n.statements) >= n.limit {
 		return false
 	}
+	if ok {
+		n.held -= old.weight()
+	}
 	n.statements[name] = p
+	n.held += p.weight()
 	return true
 }
 
@@ -79,24 +94,57 @@ func (n *names) bind(name string, p *portal) bool {
 	if n.portals == nil {
 		n.portals = map[string]*portal{}
 	}
-	if _, ok := n.portals[name]; !ok && len(n.portals) >= n.limit {
+	old, ok := n.portals[name]
+	if !ok && len(n.portals) >= n.limit {
 		return false
 	}
+	if ok {
+		n.held -= old.weight()
+	}
 	n.portals[name] = p
+	n.held += p.weight()
 	return true
+}
+
+func (n *names) deallocate(name string) {
+	if p := n.statements[name]; p != nil {
+		n.held -= p.weight()
+		delete(n.statements, name)
+	}
+}
+
+func (n *names) close(name string) {
+	if p := n.portals[name]; p != nil {
+		n.held -= p.weight()
+		delete(n.portals, name)
+	}
+}
+
+func (n *names) deallocateAll() {
+	for name := range n.statements {
+		n.deallocate(name)
+	}
+}
+
+func (n *names) closeAll() {
+	for name := range n.portals {
+		n.close(name)
+	}
 }
 
 // transactionEnded forgets the portals that ended with it.
 func (n *names) transactionEnded() {
 	for name, p := range n.portals {
 		if !p.cursor {
-			delete(n.portals, name)
+			n.close(name)
 		}
 	}
 }
 
-// full reports whether either table is full.
-func (n *names) full() bool { return len(n.statements) >= n.limit || len(n.portals) >= n.limit }
+// full reports whether either table is full, or what they keep is too much.
+func (n *names) full() bool {
+	return len(n.statements) >= n.limit || len(n.portals) >= n.limit || n.held >= maxHeld
+}
 
 // effect is a change of names that takes place once the target confirms what makes it.
 type effect struct {
@@ -116,20 +164,20 @@ func (n *names) apply(e *effect) {
 		n.bind(e.name, e.portal)
 	case analysis.Deallocate:
 		if e.all {
-			clear(n.statements)
+			n.deallocateAll()
 		} else {
-			delete(n.statements, e.name)
+			n.deallocate(e.name)
 		}
 	case analysis.Close:
 		if e.all {
-			clear(n.portals)
+			n.closeAll()
 		} else {
-			delete(n.portals, e.name)
+			n.close(e.name)
 		}
 	case analysis.Discard:
 		if e.all {
-			clear(n.statements)
-			clear(n.portals)
+			n.deallocateAll()
+			n.closeAll()
 		}
 	}
 }

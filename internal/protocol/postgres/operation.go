@@ -175,6 +175,11 @@ func (x *exchange) text() {
 	bound := x.s.settings.bound
 	c := lengthPrefixed(append(x.canonical[:0], "postgres 2"...), bound)
 	b := showSettings(x.shown[:0], "with", bound)
+	for i := range x.runs {
+		if st := x.runs[i].of.statement(); st != nil && st.Definitions != "" {
+			c = lengthPrefixed(append(c, "defined"...), st.Definitions)
+		}
+	}
 	defer func() { x.canonical, x.shown, op.Canonical = c, b, c }()
 	if len(x.steps) == 1 && x.steps[0].kind == wire.Query {
 		if op.Text == "" && len(x.runs) > 0 {

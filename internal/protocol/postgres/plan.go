@@ -144,7 +144,7 @@ func (x *exchange) planParse(st *step) *fault {
 		return &fault{sqlstate: "42601", message: "cannot insert multiple commands into a prepared statement"}
 	}
 	if len(m.Name) > 0 && x.s.names.full() {
-		return &fault{sqlstate: "54000", message: fmt.Sprintf("a session may have %d prepared statements here", x.s.names.limit), hint: "close those that are not needed"}
+		return &fault{sqlstate: "54000", message: fmt.Sprintf("a session may have %d prepared statements here, of %d MiB together", x.s.names.limit, maxHeld>>20), hint: "close those that are not needed"}
 	}
 	p := &prepared{text: plan.Text, plan: plan, under: x.under}
 	if len(m.Types) > 0 {
@@ -188,7 +188,7 @@ func (x *exchange) planBind(st *step) *fault {
 		return noStatement(m.Statement)
 	}
 	if len(m.Portal) > 0 && x.s.names.full() {
-		return &fault{sqlstate: "54000", message: fmt.Sprintf("a session may have %d portals here", x.s.names.limit), hint: "close those that are not needed"}
+		return &fault{sqlstate: "54000", message: fmt.Sprintf("a session may have %d portals here, of %d MiB together", x.s.names.limit, maxHeld>>20), hint: "close those that are not needed"}
 	}
 	x.fresh(of)
 	if f := x.declared(of); f != nil {

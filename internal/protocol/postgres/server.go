@@ -118,15 +118,23 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // Ready returns nil when the catalog of every target is known and was read lately.
 func (s *Server) Ready(ctx context.Context) error {
 	var faults []error
-	for _, t := range s.targets {
-		if _, err := t.refresh(ctx, time.Now().Add(-2*t.Refresh)); err != nil {
-			faults = append(faults, err)
-		}
+	for name := range s.targets {
+		faults = append(faults, s.ReadyFor(ctx, name))
 	}
 	return errors.Join(faults...)
 }
 
-// doors counts the connections of each address that have not signed in.
+// ReadyFor is Ready for one target. One that cannot be reached here is no fault.
+func (s *Server) ReadyFor(ctx context.Context, target string) error {
+	t := s.targets[target]
+	if t == nil {
+		return nil
+	}
+	_, err := t.refresh(ctx, time.Now().Add(-2*t.Refresh))
+	return err
+}
+
+// doors counts the connections of each address, as gate.Network tells them apart, that have not signed in.
 type doors struct {
 	mu      sync.Mutex
 	waiting map[string]int

@@ -7,16 +7,19 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/vecgate/vecgate/internal/audit"
+	"github.com/vecgate/vecgate/internal/protocol/astray"
 	"github.com/vecgate/vecgate/test/postgrestest"
 )
 
@@ -347,4 +350,72 @@ func TestPsqlAndPgbenchWalk(t *testing.T) {
 	for _, r := range w.journal.of(audit.TypeRefusal) {
 		t.Errorf("refused: %+v", r)
 	}
+}
+
+func TestAClientOfHTTPIsToldWhereItIs(t *testing.T) {
+	w := newWorld(t, func(c *Config, _ *Target) {
+		c.Astray = astray.Words{Message: "this port speaks PostgreSQL, not HTTP", Hint: "the console is at https://elsewhere"}
+	})
+	for _, body := range []string{"", strings.Repeat("x", 10_000)} {
+		res, err := http.Post("http://"+w.address+"/collections/docs", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || res.StatusCode != http.StatusBadRequest || string(said) != "this port speaks PostgreSQL, not HTTP\nthe console is at https://elsewhere\n" {
+			t.Errorf("%d %q, %v", res.StatusCode, said, err)
+		}
+	}
+}
+
+// counted are the connections that have not signed in.
+type counted struct {
+	mu   sync.Mutex
+	here map[net.Conn]bool
+	came int
+}
+
+func (c *counted) Came(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.here[conn] = true
+	c.came++
+}
+
+func (c *counted) Went(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.here, conn)
+}
+
+func (c *counted) wait(t *testing.T, came, here int) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		c.mu.Lock()
+		n, m := c.came, len(c.here)
+		c.mu.Unlock()
+		if n == came && m == here {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d connections came and %d have not signed in; want %d and %d", n, m, came, here)
+		}
+	}
+}
+
+// Each address may have some, and addresses are cheap: all of them together must not take the files of the others.
+func TestConnectionsThatHaveNotSignedInAreCounted(t *testing.T) {
+	c := &counted{here: map[net.Conn]bool{}}
+	w := newWorld(t, func(config *Config, _ *Target) { config.Guests = c })
+	silent := w.tcp()
+	c.wait(t, 1, 1)
+	conn, err := pgx.Connect(t.Context(), w.dsn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.wait(t, 2, 1)
+	_ = conn.Close(t.Context())
+	_ = silent.Close()
+	c.wait(t, 2, 0)
 }

@@ -124,6 +124,20 @@ var pairs = []struct {
 	{"POST", at + "/points/scroll", `{"limit":100,"offset":7,"with_vector":["a","b"],"with_payload":{"exclude":["x"]}}`, "Points/Scroll", &pb.ScrollPoints{
 		CollectionName: "customers", Limit: ptr(uint32(100)), Offset: num(7), WithVectors: pb.NewWithVectorsInclude("a", "b"), WithPayload: pb.NewWithPayloadExclude("x"),
 	}},
+	{"POST", at + "/points/scroll", `{"limit":1,"offset":1,"filter":{"must":[{"key":"email","match":{"value":"a@b"}},{"must":[{"has_id":[1,2]}]}]}}`, "Points/Scroll", &pb.ScrollPoints{
+		CollectionName: "customers", Limit: ptr(uint32(1)), Offset: num(1), Filter: &pb.Filter{Must: []*pb.Condition{
+			pb.NewMatchKeyword("email", "a@b"), pb.NewFilterAsCondition(&pb.Filter{Must: []*pb.Condition{pb.NewHasID(num(1), num(2))}}),
+		}},
+	}},
+	{"POST", at + "/points/scroll", `{"filter":{"should":[{"has_id":[1]},{"has_id":[2]}]}}`, "Points/Scroll", &pb.ScrollPoints{
+		CollectionName: "customers", Filter: &pb.Filter{Should: []*pb.Condition{pb.NewHasID(num(1)), pb.NewHasID(num(2))}},
+	}},
+	{"POST", at + "/points/scroll", `{"filter":{"must":[{"must_not":[{"has_id":[1]}]}]}}`, "Points/Scroll", &pb.ScrollPoints{
+		CollectionName: "customers", Filter: &pb.Filter{Must: []*pb.Condition{pb.NewFilterAsCondition(&pb.Filter{MustNot: []*pb.Condition{pb.NewHasID(num(1))}})}},
+	}},
+	{"POST", at + "/points/query/groups", `{"group_by":"n","group_size":1,"filter":{"must":[{"has_id":[1,2]}]}}`, "Points/QueryGroups", &pb.QueryPointGroups{
+		CollectionName: "customers", GroupBy: "n", GroupSize: ptr(uint64(1)), Filter: &pb.Filter{Must: []*pb.Condition{pb.NewHasID(num(1), num(2))}},
+	}},
 	{
 		"POST", at + "/points/count", `{"filter":{"must":[{"nested":{"key":"meta[]","filter":{"must":[{"key":"phone","match":{"any":["1"]}}]}}},{"must":[{"key":"n","range":{"gt":1}}]}],"must_not":[{"is_empty":{"key":"a"}},{"is_null":{"key":"b"}},{"has_vector":"v"}],"should":{"has_id":[1]},"min_should":{"conditions":[{"key":"c","match":{"except":["x"]}}],"min_count":1}}}`,
 		"Points/Count", &pb.CountPoints{CollectionName: "customers", Filter: &pb.Filter{

@@ -98,7 +98,17 @@ func (p *part) rows() int64 {
 	if p.limit == access.Unbounded {
 		return access.Unbounded
 	}
-	return times(p.limit, max(p.group, 1))
+	rows := times(p.limit, max(p.group, 1))
+	if p.pageOfNamed() {
+		return min(rows, p.filter.named)
+	}
+	return rows
+}
+
+// pageOfNamed says whether a page is one of points that its filter names: a fetch, for it can show no others. In groups a
+// point may stand more than once.
+func (p *part) pageOfNamed() bool {
+	return p.action == access.Scroll && p.filter != nil && p.filter.named > 0 && !slices.ContainsFunc(p.uses, func(u use) bool { return u.as == asGroup })
 }
 
 // most is more than any answer holds; sums of as many as a batch may have still fit.
@@ -146,7 +156,14 @@ func (p *part) accesses() []access.Access {
 	if at.Filter == access.FilterNone && p.named > 0 {
 		at.Filter = access.FilterKey
 	}
-	list := []access.Access{{Action: p.action, Resource: p.at, Attributes: at}}
+	action := p.action
+	if p.pageOfNamed() {
+		action, at.IDs, at.Limit = access.Fetch, p.filter.ids, at.Rows
+		if len(p.filter.uses) == 0 {
+			at.Filter = access.FilterKey
+		}
+	}
+	list := []access.Access{{Action: action, Resource: p.at, Attributes: at}}
 	if len(p.probes) > 0 {
 		list = append(list, access.Access{Action: access.Fetch, Resource: p.at, Attributes: access.Attributes{
 			Alias: p.alias, Batch: p.batch, Role: "lookup", IDs: p.probes, Limit: int64(len(p.probes)), Rows: int64(len(p.probes)), Filter: access.FilterKey,
@@ -177,7 +194,9 @@ func (s *show) describe(at *access.Attributes) {
 // filter is what is read of a condition on points.
 type filter struct {
 	uses    []condition
-	narrows bool // some condition must hold that does not hold by itself
+	narrows bool     // some condition must hold that does not hold by itself
+	ids     []string // points of which alone it lets any through, the first mostIDs of them
+	named   int64    // how many they are; 0 when it names none
 }
 
 // condition is one field's part in deciding which points are meant.

@@ -12,8 +12,38 @@ func readFilter(t *tree) (*filter, error) {
 	}
 	f := &filter{}
 	narrows, err := f.clauses(t, "", true)
-	f.narrows = narrows
+	if f.narrows = narrows; err == nil {
+		f.ids, f.named = namedBy(t)
+	}
 	return f, err
+}
+
+// namedBy are the points that a filter which was read keeps everything to, whatever else it says.
+func namedBy(t *tree) (some []string, n int64) {
+	for _, c := range list(t.get("must")) {
+		if some, n = namedByCondition(c); n > 0 {
+			return some, n
+		}
+	}
+	for _, c := range list(t.get("should")) {
+		more, m := namedByCondition(c)
+		if m == 0 {
+			return nil, 0
+		}
+		some, n = append(some, more...), n+m
+	}
+	return some[:min(len(some), mostIDs)], n
+}
+
+func namedByCondition(t *tree) (some []string, n int64) {
+	switch {
+	case t.get("has_id") != nil:
+		some, n, _ = readIDs(t.get("has_id")) // read before
+		return some, n
+	case t.get("nested") != nil, t.get("key") != nil:
+		return nil, 0
+	}
+	return namedBy(t)
 }
 
 // clauses reads must, should, must_not and min_should. certain says that the filter itself must hold.

@@ -45,7 +45,9 @@ const (
 	unlisted     = "is served but not published"
 	older        = "of older clients; is served but not published any more"
 	byPoint      = "fetch, besides, of points whose ids are searched with, and of collections that are looked up"
-	orScroll     = "scroll without a query, or with one that only orders or samples; " + byPoint
+	byNamed      = "fetch when its filter lets through only points that it names by their ids (has_id)"
+	orScroll     = "scroll without a query, or with one that only orders or samples, and then " + byNamed + "; " + byPoint
+	orGroups     = "scroll without a query, or with one that only orders or samples; " + byPoint
 	multipart    = "takes a file, which the gateway does not carry: refused as unclear"
 	whoDescribes = "shows the collections that the caller may describe, with schema.read or schema.list on them"
 	bySelector   = "by ids, by a filter that narrows, or else all"
@@ -111,7 +113,7 @@ var table = []entry{
 
 	{reads(saying(on(http.MethodGet, points+"/{id}", "get_point", access.Fetch), "")), readPoint},
 	{reads(document(http.MethodPost, points, "get_points", access.Fetch)), found(one(access.Fetch, (*part).fetch), listed)},
-	{reads(document(http.MethodPost, points+"/scroll", "scroll_points", access.Scroll)), found(one(access.Scroll, (*part).scroll), paged)},
+	{reads(saying(document(http.MethodPost, points+"/scroll", "scroll_points", access.Scroll, access.Fetch), byNamed)), found(one(access.Scroll, (*part).scroll), paged)},
 	{reads(document(http.MethodPost, points+"/count", "count_points", access.Count)), found(one(access.Count, (*part).count), nil)},
 	{reads(document(http.MethodPost, coll+"/facet", "facet", access.Aggregate)), found(one(access.Aggregate, (*part).facet), facets)},
 	{reads(document(http.MethodPost, points+"/search/matrix/pairs", "search_matrix_pairs", access.Aggregate)), found(one(access.Aggregate, (*part).matrix), pairsOf)},
@@ -122,7 +124,7 @@ var table = []entry{
 		found(each("searches", access.Search, searching(queryMembers, nil)), pages),
 	},
 	{
-		reads(saying(document(http.MethodPost, points+"/query/groups", "query_points_groups", access.Search, access.Scroll, access.Fetch), orScroll)),
+		reads(saying(document(http.MethodPost, points+"/query/groups", "query_points_groups", access.Search, access.Scroll, access.Fetch), orGroups)),
 		found(one(access.Search, searching(queryMembers+groupMembers, nil)), groups),
 	},
 	{reads(saying(document(http.MethodPost, points+"/search", "search_points", access.Search), older)), found(one(access.Search, searching(searchOnly, plainVector)), listed)},

@@ -15,8 +15,35 @@ func readRPCFilter(m *pb.Filter) (*filter, error) {
 	}
 	f := &filter{}
 	narrows, err := f.rpcClauses(m, "", true)
-	f.narrows = narrows
+	if f.narrows = narrows; err == nil {
+		f.ids, f.named = rpcNamedBy(m)
+	}
 	return f, err
+}
+
+// rpcNamedBy is namedBy for the other door.
+func rpcNamedBy(m *pb.Filter) (some []string, n int64) {
+	for _, c := range m.GetMust() {
+		if some, n = rpcNamedByCondition(c); n > 0 {
+			return some, n
+		}
+	}
+	for _, c := range m.GetShould() {
+		more, k := rpcNamedByCondition(c)
+		if k == 0 {
+			return nil, 0
+		}
+		some, n = append(some, more...), n+k
+	}
+	return some[:min(len(some), mostIDs)], n
+}
+
+func rpcNamedByCondition(m *pb.Condition) (some []string, n int64) {
+	if ids := m.GetHasId(); ids != nil {
+		some, n, _ = rpcIDs(ids.GetHasId()) // read before
+		return some, n
+	}
+	return rpcNamedBy(m.GetFilter())
 }
 
 func (f *filter) rpcClauses(m *pb.Filter, inside string, certain bool) (narrows bool, err error) {

@@ -308,7 +308,11 @@ func (p *part) write(b *strings.Builder, rows int64, o *access.Obligations) erro
 		if a.Name == "limit" || a.Name == "where" {
 			continue
 		}
-		argument(a.Name, literal(a.Value))
+		value := a.Value
+		if a.Name == "bm25" || a.Name == "hybrid" {
+			value = inProperties(value, p.seen(o.Protection))
+		}
+		argument(a.Name, literal(value))
 	}
 	limit := p.limit
 	if limit == access.Unbounded && rows > 0 {
@@ -325,6 +329,25 @@ func (p *part) write(b *strings.Builder, rows int64, o *access.Obligations) erro
 	}
 	writeSelection(b, p.field.SelectionSet)
 	return nil
+}
+
+// inProperties is a search for words in these properties; as it was when there are none.
+func inProperties(search *ast.Value, names []string) *ast.Value {
+	if names == nil {
+		return search
+	}
+	list := &ast.Value{Kind: ast.ListValue}
+	for _, name := range names {
+		list.Children = append(list.Children, &ast.ChildValue{Value: &ast.Value{Kind: ast.StringValue, Raw: name}})
+	}
+	sent := &ast.Value{Kind: search.Kind}
+	for _, c := range search.Children {
+		if c.Name != "properties" {
+			sent.Children = append(sent.Children, c)
+		}
+	}
+	sent.Children = append(sent.Children, &ast.ChildValue{Name: "properties", Value: list})
+	return sent
 }
 
 func writeName(b *strings.Builder, alias, name string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -293,13 +294,14 @@ func TestObligationsRewriteTheCallOrRefuseIt(t *testing.T) {
 	for _, x := range []struct {
 		message proto.Message
 		o       access.Obligations
-		want    any // the filter that is sent on, nil, or the code of the refusal
+		want    any // the filter that is sent on, the properties that are searched for words, nil, or the code of the refusal
 	}{
 		{search(`collection:"Article" sort_by:{path:"email"}`), under, "cannot-be-obliged"},
-		{search(`collection:"Article" bm25_search:{query:"x"}`), under, "cannot-be-obliged"},
+		{search(`collection:"Article" bm25_search:{query:"x"}`), under, []string{"owner", "title"}},
 		{search(`collection:"Article" bm25_search:{query:"x" properties:"Email"}`), under, "cannot-be-obliged"},
 		{search(`collection:"Article" bm25_search:{query:"x" properties:"title^3"}`), under, nil},
-		{search(`collection:"Article" hybrid_search:{query:"x"}`), under, "cannot-be-obliged"},
+		{search(`collection:"Article" hybrid_search:{query:"x"}`), under, []string{"owner", "title"}},
+		{&pb.AggregateRequest{Collection: "Article", ObjectsCount: true, Search: &pb.AggregateRequest_Hybrid{Hybrid: &pb.Hybrid{Query: "x"}}}, under, []string{"owner", "title"}},
 		{search(`collection:"Article" hybrid_search:{query:"x" properties:"title" vector_distance:0.5}`), under, "cannot-be-obliged"},
 		{search(`collection:"Article" hybrid_search:{query:"x" properties:"title" near_text:{query:"x" distance:0.5}}`), under, "cannot-be-obliged"},
 		{search(`collection:"Article" near_vector:{distance:0.5}`), under, "cannot-be-obliged"},
@@ -347,6 +349,18 @@ func TestObligationsRewriteTheCallOrRefuseIt(t *testing.T) {
 		if a.Code() != "" || len(sent) != 1 {
 			t.Errorf("%s %v: %v; sent on %d times", name, x.message, a, len(sent))
 			continue
+		}
+		if want, ok := x.want.([]string); ok {
+			var got []string
+			switch m := sent[0].Message.(type) {
+			case *pb.SearchRequest:
+				got = append(m.GetBm25Search().GetProperties(), m.GetHybridSearch().GetProperties()...)
+			case *pb.AggregateRequest:
+				got = m.GetHybrid().GetProperties()
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s %v: words are looked for in %v, want %v", name, x.message, got, want)
+			}
 		}
 		if want, ok := x.want.(*pb.Filters); ok {
 			if got := sent[0].Message.(interface{ GetFilters() *pb.Filters }).GetFilters(); !proto.Equal(got, want) {

@@ -72,6 +72,9 @@ func readAggregate(m *message) error {
 		}
 		sent := proto.CloneOf(request)
 		sent.Filters = confinedFilters(rules, sent.GetFilters())
+		if seen := q.seen(o.Protection); seen != nil {
+			sent.GetHybrid().Properties = seen
+		}
 		if o.Rows > 0 && q.limit == access.Unbounded && len(q.groups) > 0 {
 			sent.Limit = proto.Uint32(uint32(min(o.Rows+1, 1<<31)))
 		}

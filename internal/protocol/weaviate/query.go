@@ -3,7 +3,6 @@ package weaviate
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
 )
@@ -96,11 +95,33 @@ func (q *query) oblige(o *access.Obligations) error {
 	return nil
 }
 
-// obligeWords refuses a search for words in a hidden property: what is found would tell them.
+// obligeWords refuses a search for words in a hidden property: what is found would tell them. One that names no properties
+// goes on in those that seen says.
 func (q *query) obligeWords(p *access.Protection) error {
 	if !q.keyword {
 		return nil
 	}
+	seen, refusal := q.mayBeSearched(p)
+	if refusal == nil || q.words == nil && len(seen) > 0 {
+		return nil
+	}
+	return refusal
+}
+
+// seen are the properties to search for words, when the request names none and not all of them may be searched.
+func (q *query) seen(p *access.Protection) []string {
+	if !q.keyword || q.words != nil {
+		return nil
+	}
+	seen, refusal := q.mayBeSearched(p)
+	if refusal == nil {
+		return nil
+	}
+	return seen
+}
+
+// mayBeSearched are those of the properties in which words are looked for that are not hidden, and why not the others.
+func (q *query) mayBeSearched(p *access.Protection) (seen []string, refusal *access.Refusal) {
 	words := q.words
 	if words == nil {
 		for name, property := range q.class.properties {
@@ -110,8 +131,6 @@ func (q *query) obligeWords(p *access.Protection) error {
 		}
 		slices.Sort(words)
 	}
-	var seen []string
-	var refusal *access.Refusal
 	for _, field := range words {
 		t := treatment(p, q.at, field)
 		if t.Mask == access.MaskNone || t.Predicates == "allow" {
@@ -120,13 +139,7 @@ func (q *query) obligeWords(p *access.Protection) error {
 			refusal = hidden(t, q.at, field, "no words may be looked for in it")
 		}
 	}
-	if refusal == nil {
-		return nil
-	}
-	if q.words == nil && len(seen) > 0 {
-		refusal.Hint = "name the properties to search: " + strings.Join(seen, ", ")
-	}
-	return refusal
+	return seen, refusal
 }
 
 func hidden(t access.Treatment, at access.Resource, field, so string) *access.Refusal {

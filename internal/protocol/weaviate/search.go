@@ -102,6 +102,11 @@ func readSearch(m *message) error {
 		}
 		sent := proto.CloneOf(request)
 		sent.Filters = confinedFilters(rules, sent.GetFilters())
+		if seen := q.seen(o.Protection); seen != nil && sent.HybridSearch != nil {
+			sent.HybridSearch.Properties = seen
+		} else if seen != nil {
+			sent.Bm25Search.Properties = seen
+		}
 		withhold(o.Protection, shown.stored, sent.GetMetadata())
 		withholdReferences(o.Protection, shown, sent.GetProperties())
 		hide := &reply{p: o.Protection, q: q}

@@ -21,6 +21,7 @@ var SystemTools = []Tool{
 	{"npm", "npm", "PostgreSQL's server package and the node-postgres client"},
 	{"javac", "default-jdk-headless", "the JDBC client, and OpenSearch"},
 	{"mvn", "maven", "the JDBC client, and OpenSearch"},
+	{"systemd-analyze", "systemd", "the check of the systemd unit"},
 }
 
 // Tools installs the missing ones of SystemTools with apt-get. This changes the system,

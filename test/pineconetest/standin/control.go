@@ -156,7 +156,7 @@ func (p *project) tell(name string, newer bool) map[string]any {
 		d.tags = map[string]any{}
 	}
 	v := map[string]any{
-		"name": name, "host": "http://" + p.hosts[name].Address, "deletion_protection": protection, "tags": d.tags, "status": map[string]any{"ready": true, "state": "Ready"},
+		"name": name, "host": p.hosts[name].reached(), "deletion_protection": protection, "tags": d.tags, "status": map[string]any{"ready": true, "state": "Ready"},
 	}
 	if newer {
 		v["schema"] = map[string]any{"fields": map[string]any{"_values": map[string]any{"type": "dense_vector", "dimension": d.index.Dimension, "metric": d.index.Metric}}}

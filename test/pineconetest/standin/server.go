@@ -48,6 +48,10 @@ func Start(key string, indexes ...string) (*Pinecone, error) {
 	return p, nil
 }
 
+// Behind has the control plane say that an index is reached at another address: of something that stands before its host, and
+// speaks TLS. It is for before clients come.
+func (p *Pinecone) Behind(index, address string) { p.project.hosts[index].said = address }
+
 // Close ends everything.
 func (p *Pinecone) Close() error {
 	var faults []error
@@ -107,7 +111,16 @@ func (p *Pinecone) listen(key string, rest http.Handler, call grpc.StreamHandler
 // host is where an index answers, as long as there is one.
 type host struct {
 	Address string
+	said    string // where it is reached, when that is elsewhere
 	index   atomic.Pointer[Index]
+}
+
+// reached is what clients are told of it.
+func (h *host) reached() string {
+	if h.said != "" {
+		return h.said // Pinecone itself says no scheme
+	}
+	return "http://" + h.Address
 }
 
 func (h *host) serve(x *Index) { h.index.Store(x) }

@@ -52,10 +52,9 @@ func (a *analysis) alterCommand(rel *Relation, c *pg.AlterTableCmd) {
 		a.program()
 	case pg.AlterTableType_AT_AlterColumnType:
 		if def := c.Def.GetColumnDef(); def != nil {
-			col := a.targetColumn(rel, c.Name)
+			// Every value is converted, and whether all of them can be says something of each.
+			a.shape(value{from: rel.sources(a.targetColumn(rel, c.Name))}, "a change of its type")
 			a.typeName(def.TypeName, a.cat.path)
-			// The values themselves are converted, which may print one of them in an error; errors are redacted.
-			_ = col
 		}
 	}
 	sc := a.relationScope(rel)

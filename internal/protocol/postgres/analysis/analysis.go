@@ -17,8 +17,9 @@ type analysis struct {
 	touched  map[*Relation]bool
 	used     map[*Column]bool
 	uses     map[Use]bool
-	joins    [][]*read // groups of occurrences that a condition compares with each other
-	left     int       // work that may still be done
+	rests    map[string]bool // digests of the definitions that it rests on
+	joins    [][]*read       // groups of occurrences that a condition compares with each other
+	left     int             // work that may still be done
 
 	inTarget  int    // depth of target lists around: values here may come back
 	viewDepth int    // depth of view definitions around
@@ -42,6 +43,9 @@ func (a *analysis) work(n int) {
 		a.unclear("the statement takes too much work to understand")
 	}
 }
+
+// look counts a look through so many names: many of them are one piece of work, and none is for nothing.
+func (a *analysis) look(through int) { a.work(1 + through/8) }
 
 // unclear ends the analysis.
 func (a *analysis) unclear(format string, args ...any) {
@@ -68,20 +72,34 @@ func (a *analysis) touch(rel *Relation) {
 	if !a.touched[rel] {
 		a.touched[rel] = true
 		a.st.Touches = append(a.st.Touches, rel)
+		for _, r := range append([]*Relation{rel}, rel.family...) {
+			a.restsOn("triggers on "+r.schema+"."+r.name, r.triggers)
+		}
+	}
+}
+
+// restsOn notes that what the statement does is said by a definition, which may be another one the next time.
+func (a *analysis) restsOn(what, digest string) {
+	if digest != "" {
+		a.rests[what+" "+digest] = true
 	}
 }
 
 // touchField notes that columns are named.
 func (a *analysis) touchField(v value) {
+	a.look(len(v.from))
 	for _, c := range v.from {
 		a.used[c] = true
+		if a.viewDepth == 0 {
+			a.st.named[c] = true
+		}
 	}
 }
 
 // flow notes that a value goes somewhere.
 func (a *analysis) flow(v value, target *Column, into string) {
 	if len(v.from) > 0 {
-		a.st.Sinks = append(a.st.Sinks, Flow{Sources: v.from, Target: target, Into: into})
+		a.st.Sinks = append(a.st.Sinks, Flow{Sources: v.from, Target: target, Copy: v.copy != nil, Into: into})
 	}
 }
 
@@ -91,11 +109,13 @@ func analyse(node *pg.Node, text string, cat *Catalog) *Statement {
 	an := newAnalysis(cat, st)
 	an.run(node)
 	an.tidy()
+	st.named = nil // it was of use to the analysis only
 	return st
 }
 
 func newAnalysis(cat *Catalog, st *Statement) *analysis {
-	return &analysis{cat: cat, st: st, touched: map[*Relation]bool{}, used: map[*Column]bool{}, uses: map[Use]bool{}, left: budget}
+	st.named = map[*Column]bool{}
+	return &analysis{cat: cat, st: st, touched: map[*Relation]bool{}, used: map[*Column]bool{}, uses: map[Use]bool{}, rests: map[string]bool{}, left: budget}
 }
 
 // run analyses the statement; a stop, and any fault of our own, leaves it unclear.

@@ -111,7 +111,7 @@ func weigh(p *Plan) int {
 }
 
 func weighStatement(s *Statement) int {
-	n := 1024 + 512*len(s.Accesses) + 64*len(s.Shaping) + 64*len(s.Sinks) + 16*len(s.Touches)
+	n := 1024 + len(s.Definitions) + 512*len(s.Accesses) + 64*len(s.Shaping) + 64*len(s.Sinks) + 16*len(s.Touches)
 	for _, o := range s.Outputs {
 		n += 96 + 8*len(o.Sources)
 	}

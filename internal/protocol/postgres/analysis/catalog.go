@@ -26,6 +26,7 @@ type Catalog struct {
 	byOID      map[uint32]*Relation
 	indexes    map[name]*Relation // index -> its table
 	functions  map[string][]function
+	bodies     map[name]string // digests of all routines of the name, but for the server's own
 	operators  map[string][]operator
 	types      map[name]*dataType
 	typeOID    map[uint32]*dataType
@@ -54,11 +55,15 @@ type Relation struct {
 	opaque    string // why what it returns cannot be known
 	system    bool   // in pg_catalog or information_schema
 	keys      [][]*Column
+	primary   []*Column             // the primary key; one of keys
+	reached   []*Relation           // those whose rows a change of this one's may change by itself, over foreign keys
 	behind    map[*Column][]*Column // all names of one value: the column's own, its ancestors' and its descendants'
 	generated map[*Column]*pg.Node  // stored expressions of generated columns
 	roots     []*Relation           // the topmost ancestors; the relation itself when it has none
 	family    []*Relation           // ancestors and descendants
 	view      *pg.SelectStmt        // definition of a view or materialized view
+	defined   string                // digest of a view's definition
+	triggers  string                // digest of the triggers on it and of what they call
 	speaks    bool                  // code stands on it (triggers, checks, policies …) that may say anything in notices and errors
 }
 

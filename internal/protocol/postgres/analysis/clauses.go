@@ -24,6 +24,7 @@ func (a *analysis) sorted(node *pg.Node, q *query, sc *scope, outputsFirst bool)
 			}
 		}
 		var found []value
+		a.look(len(q.columns))
 		for _, c := range q.columns {
 			if c.name == bare {
 				found = append(found, c.v)

@@ -142,7 +142,14 @@ func (a *analysis) define(node *pg.Node) {
 			a.flow(a.expr(arg, &scope{path: a.cat.path, query: q}), nil, "the arguments of a procedure")
 		}
 		a.settle(q, demand{limit: access.Unbounded})
-		a.on(access.CodeExec, a.schemaOf(fn.GetFuncname()), last(fn.GetFuncname()))
+		schema, procedure := a.schemaOf(fn.GetFuncname()), last(fn.GetFuncname())
+		a.on(access.CodeExec, schema, procedure)
+		for of, body := range a.cat.bodies {
+			// Without its schema it may be of any in the path.
+			if of.name == procedure && (len(fn.GetFuncname()) < 2 || of.schema == schema) {
+				a.restsOn(of.schema+"."+procedure, body)
+			}
+		}
 		a.opaque("it calls the procedure %s, and what that does is not known", last(fn.GetFuncname()))
 	case *pg.Node_CreateFunctionStmt, *pg.Node_AlterFunctionStmt, *pg.Node_CreateTrigStmt, *pg.Node_CreateEventTrigStmt, *pg.Node_AlterEventTrigStmt,
 		*pg.Node_RuleStmt, *pg.Node_CreatePlangStmt, *pg.Node_DefineStmt, *pg.Node_CreateDomainStmt, *pg.Node_AlterDomainStmt,
@@ -181,10 +188,12 @@ func (a *analysis) define(node *pg.Node) {
 		}
 	case *pg.Node_RefreshMatViewStmt:
 		st.Kind, st.ChangesCatalog = Maintain, false
-		a.add(access.Access{
-			Action: access.Update, Resource: a.relation(n.RefreshMatViewStmt.Relation, a.cat.path).Resource,
-			Attributes: access.Attributes{Points: access.Unbounded},
-		})
+		rel := a.relation(n.RefreshMatViewStmt.Relation, a.cat.path)
+		a.touch(rel)
+		if rel.isView() {
+			a.view(rel) // what it computes with is named in its errors
+		}
+		a.add(access.Access{Action: access.Update, Resource: rel.Resource, Attributes: access.Attributes{Points: access.Unbounded}})
 	default:
 		st.Kind, st.ChangesCatalog = Unknown, false
 		a.unclear("a statement of the kind %s", strings.TrimSuffix(kindOf(node), "Stmt"))
@@ -199,8 +208,16 @@ func (a *analysis) program() {
 
 // on notes an access to a collection, a namespace ("" collection) or the target (both "").
 func (a *analysis) on(act access.Action, schema, collection string) {
+	if act == access.SchemaCreate && temporary(schema) {
+		// Only its own session sees it, the catalog does not; and where pg_temp is searched first it stands in front of a
+		// table of the same name, under whose rules it would be read.
+		a.unclear("temporary tables, views, sequences and types are not supported; what is in them could not be followed")
+	}
 	a.add(access.Access{Action: act, Resource: access.Resource{Target: a.cat.Target, Namespace: schema, Collection: collection}})
 }
+
+// temporary reports whether a schema is the session's own, by its alias or by its number.
+func temporary(schema string) bool { return strings.HasPrefix(schema, "pg_temp") }
 
 // schemaOf is the schema of a qualified name, or the one in which an unqualified one would be made.
 func (a *analysis) schemaOf(names []*pg.Node) string {
@@ -248,6 +265,7 @@ func (a *analysis) move(v *pg.RangeVar, act access.Action, missingOK bool) *Rela
 			return nil
 		}
 		if missingOK {
+			a.on(act, a.creationSchema(v), v.GetRelname()) // it may be there by then
 			return nil
 		}
 	}
@@ -276,7 +294,7 @@ func (a *analysis) definition(rel *Relation, node *pg.Node) {
 
 func (a *analysis) createTable(s *pg.CreateStmt) {
 	schema := a.creationSchema(s.Relation)
-	if s.IfNotExists && a.maybe(s.Relation) != nil {
+	if s.IfNotExists && a.cat.relation(schema, s.Relation.GetRelname(), nil) != nil {
 		a.st.ChangesCatalog = false // there already: nothing happens
 		return
 	}
@@ -346,10 +364,51 @@ func (a *analysis) constraint(c *pg.Constraint, sc *scope) {
 			}
 		}
 	}
+	a.constrained(c, sc)
 	if c.Pktable != nil {
-		// A foreign key asks, for every row written, whether the other table has such a key.
-		if rel := a.maybe(c.Pktable); rel != nil {
-			a.touch(rel)
+		a.references(c)
+	}
+}
+
+// constrained notes the columns of a table with rows that a key, an exclusion or a foreign key is put on: whether it can be
+// says which of their values are the same, or are found elsewhere. One in the making has no rows.
+func (a *analysis) constrained(c *pg.Constraint, sc *scope) {
+	if len(sc.items) != 1 || sc.items[0].relation == nil {
+		return
+	}
+	rel := sc.items[0].relation
+	names := a.names(append(c.Keys[:len(c.Keys):len(c.Keys)], c.FkAttrs...))
+	for _, ex := range c.Exclusions {
+		for _, part := range ex.GetList().GetItems() {
+			if n := part.GetIndexElem().GetName(); n != "" {
+				names = append(names, n)
+			}
+		}
+	}
+	for _, n := range names {
+		if col := rel.column(n); col != nil { // it may be added by the same statement
+			a.shape(value{from: rel.sources(col)}, "a constraint")
+		}
+	}
+}
+
+// references notes that a foreign key asks, for every row written, whether the other table has such a value.
+func (a *analysis) references(c *pg.Constraint) {
+	rel := a.maybe(c.Pktable)
+	if rel == nil {
+		return
+	}
+	a.touch(rel)
+	columns := rel.primary
+	if len(c.PkAttrs) > 0 {
+		columns = nil
+		for _, n := range a.names(c.PkAttrs) {
+			columns = append(columns, a.targetColumn(rel, n))
+		}
+	}
+	for _, col := range columns {
+		for _, s := range rel.sources(col) {
+			a.use(Use{Column: s, How: UseEquality, Where: "a foreign key"})
 		}
 	}
 }

@@ -206,6 +206,9 @@ func (a *analysis) assign(list []*pg.Node, it *item, sc *scope) []*Column {
 		} else {
 			v = a.expr(t.Val, sc)
 		}
+		if len(t.Indirection) > 0 {
+			v = derived(v) // a part of it becomes something else
+		}
 		a.flow(v, c, into(it.relation, c))
 		out = append(out, c)
 	}

@@ -160,6 +160,7 @@ func (a *analysis) columnRef(names []string, sc *scope) value {
 				v.variable = true
 				return v
 			}
+			a.work(len(it.columns))
 			return it.whole()
 		}
 		a.missing("42703", "column %q does not exist", names[0])
@@ -172,6 +173,7 @@ func (a *analysis) columnRef(names []string, sc *scope) value {
 	if v, ok := a.columnOf(it, last); ok {
 		return v
 	}
+	a.work(len(it.columns))
 	return a.attribute(it.whole(), last, sc)
 }
 
@@ -272,7 +274,7 @@ var distanceFunctions = map[string]bool{
 }
 
 // apart is the distance between two values when one is a vector column and the other a constant.
-func apart(l, r value) (value, bool) {
+func (a *analysis) apart(l, r value) (value, bool) {
 	if l.copy == nil || !l.copy.Vector {
 		l, r = r, l
 	}
@@ -281,6 +283,10 @@ func apart(l, r value) (value, bool) {
 	}
 	v := derived(l, r)
 	v.distance, v.distanceOrigin = l.copy, l.origin
+	if a.st.distances == nil {
+		a.st.distances = map[*Column]int{}
+	}
+	a.st.distances[l.copy]++
 	return v, true
 }
 
@@ -304,7 +310,7 @@ func (a *analysis) operator(e *pg.A_Expr, sc *scope) value {
 	a.operatorNamed(op, sc)
 	names := a.names(op)
 	if e.Kind == pg.A_Expr_Kind_AEXPR_OP && e.Lexpr != nil && e.Rexpr != nil && distanceOperators[names[len(names)-1]] {
-		if v, ok := apart(l, r); ok {
+		if v, ok := a.apart(l, r); ok {
 			return v
 		}
 	}

@@ -57,6 +57,9 @@ func (a *analysis) fromItem(node *pg.Node, sc *scope) []*item {
 func (a *analysis) rangeVar(v *pg.RangeVar, sc *scope) *item {
 	it := &item{name: v.Relname, named: true, visible: true}
 	if v.Schemaname == "" {
+		for level := sc; level != nil; level = level.parent {
+			a.look(len(level.ctes))
+		}
 		if c := sc.findCTE(v.Relname); c != nil {
 			q, columns := a.cteQuery(c)
 			if q != nil {
@@ -165,6 +168,7 @@ func (a *analysis) view(rel *Relation) *query {
 	if alias == "" {
 		a.viewAlias = rel.name
 	}
+	a.restsOn(rel.schema+"."+rel.name, rel.defined)
 	q := a.selectStmt(rel.view, nil, viewPath)
 	a.viewDepth--
 	a.inTarget = target
@@ -216,6 +220,9 @@ func (a *analysis) rangeSubselect(s *pg.RangeSubselect, sc *scope) *item {
 	}
 	q := a.selectStmt(sel, parent, sc.path)
 	sc.query.from = append(sc.query.from, q)
+	if !s.Lateral && q.correlated {
+		sc.query.correlated = true // what it uses is outside of the query that it stands in
+	}
 	it := &item{named: s.Alias != nil, visible: true, columns: q.columns}
 	return a.alias(it, s.Alias)
 }
@@ -235,6 +242,7 @@ func (a *analysis) join(j *pg.JoinExpr, sc *scope) []*item {
 			a.unclear("the columns of a NATURAL JOIN are not known")
 		}
 		for _, l := range lcols {
+			a.look(len(rcols))
 			if hasField(rcols, l.name) {
 				using = append(using, l.name)
 			}
@@ -246,6 +254,7 @@ func (a *analysis) join(j *pg.JoinExpr, sc *scope) []*item {
 	}
 	var merged []field
 	for _, n := range using {
+		a.look(len(lcols) + len(rcols))
 		l, r := fieldNamed(lcols, n), fieldNamed(rcols, n)
 		if l == nil || r == nil {
 			if lunsure != nil || runsure != nil {
@@ -272,6 +281,7 @@ func (a *analysis) join(j *pg.JoinExpr, sc *scope) []*item {
 	columns := append([]field(nil), merged...)
 	for _, side := range [][]field{lcols, rcols} {
 		for _, c := range side {
+			a.look(len(merged))
 			if fieldNamed(merged, c.name) == nil {
 				columns = append(columns, c)
 			}

@@ -200,7 +200,7 @@ func (a *analysis) apply(schema, fn string, vs []value, sc *scope) value {
 		a.missing("42883", "function %s does not exist", n)
 	}
 	if isDistance && len(vs) == 2 {
-		if v, ok := apart(vs[0], vs[1]); ok {
+		if v, ok := a.apart(vs[0], vs[1]); ok {
 			return v
 		}
 	}
@@ -214,6 +214,7 @@ var volatileNames = set("random random_normal gen_random_uuid uuidv4 uuidv7 cloc
 // there is a decision about it also where nothing else is touched.
 func (a *analysis) code(schema, fn string) {
 	a.add(access.Access{Action: access.CodeExec, Resource: access.Resource{Target: a.cat.Target, Namespace: schema, Collection: fn}})
+	a.restsOn(schema+"."+fn, a.cat.bodies[name{schema, fn}])
 	a.opaque("it calls %s.%s, and what that does and returns is not known", schema, fn)
 }
 

@@ -6,6 +6,38 @@ import (
 	"testing"
 )
 
+// TestWorkIsBounded: texts of half a megabyte that look the same name up through a million others, again and again.
+func TestWorkIsBounded(t *testing.T) {
+	cat := smallCatalog()
+	a := New(Options{Target: "products"})
+	list := func(n int, of func(int) string, between string) string {
+		parts := make([]string, n)
+		for i := range parts {
+			parts[i] = of(i)
+		}
+		return strings.Join(parts, between)
+	}
+	wide := "(SELECT " + list(1600, func(i int) string { return fmt.Sprintf("id AS c%d", i) }, ",") + " FROM customers)"
+	tables := list(30000, func(i int) string { return fmt.Sprintf("customers a%d", i) }, ",")
+	for name, text := range map[string]string{
+		"a column among tables":  "SELECT 1 FROM (SELECT 1 AS u) s, " + tables + " WHERE 1 IN (" + strings.Repeat("u,", 50000) + "u)",
+		"a table among tables":   "SELECT 1 FROM (SELECT 1 AS u) s, " + tables + " WHERE 1 IN (" + strings.Repeat("s.u,", 25000) + "s.u)",
+		"a column among columns": "SELECT 1 FROM " + wide + " a GROUP BY " + strings.Repeat("c1599,", 60000) + "c1",
+		"an output":              "SELECT a.* FROM " + wide + " a ORDER BY " + strings.Repeat("c1599,", 60000) + "c1",
+		"rows":                   "SELECT 1 FROM " + wide + " a WHERE ROW(" + strings.Repeat("a,", 60000) + "1) IS NULL",
+		"columns of two tables":  "SELECT 1 FROM " + wide + " a" + strings.Repeat(" NATURAL JOIN "+wide+" b", 20),
+		"WITH queries":           "WITH " + list(20000, func(i int) string { return fmt.Sprintf("c%d AS (SELECT 1)", i) }, ",") + " SELECT 1",
+		"conditions between tables": "SELECT 1 WHERE 1 IN (" + list(9000, func(int) string {
+			return "(SELECT 1 FROM plain a, plain b WHERE a.a = b.b)"
+		}, ",") + ")",
+	} {
+		plan := a.Analyze(text, cat)
+		if plan.Refused != nil || len(plan.Statements) != 1 || !strings.Contains(plan.Statements[0].Unclear, "too much work") {
+			t.Errorf("%s: %+v %v", name, plan.Refused, plan.Statements)
+		}
+	}
+}
+
 // TestHostileTextsEnd analyses texts that are small and mean to grow: stars over stars, WITH queries that each use the one
 // before twice, wide recursions. Each must end, understood or refused; one that does not ends the test.
 func TestHostileTextsEnd(t *testing.T) {

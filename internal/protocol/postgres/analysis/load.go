@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"hash"
 
@@ -30,7 +31,7 @@ func LoadCatalog(ctx context.Context, conn *pgx.Conn, target string) (*Catalog, 
 	}
 	l := &loader{ctx: ctx, tx: tx, digest: sha256.New(), cat: &Catalog{
 		Target: target, path: path, relations: map[name]*Relation{}, byOID: map[uint32]*Relation{}, indexes: map[name]*Relation{},
-		functions: map[string][]function{}, operators: map[string][]operator{}, types: map[name]*dataType{},
+		functions: map[string][]function{}, bodies: map[name]string{}, operators: map[string][]operator{}, types: map[name]*dataType{},
 		typeOID: map[uint32]*dataType{}, schemas: map[string]bool{}, extensions: map[string]bool{},
 	}, generated: map[*Relation]map[*Column]string{}, views: map[*Relation]string{}, parents: map[*Relation][]*Relation{}, children: map[*Relation][]*Relation{}}
 	for _, step := range []struct {
@@ -99,6 +100,11 @@ func (l *loader) rows(query string, dest []any, each func()) error {
 	return rows.Err()
 }
 
+func digestOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
 func (l *loader) database() error {
 	return l.rows("SELECT current_database()::text", []any{&l.cat.database}, func() {})
 }
@@ -143,13 +149,24 @@ func (l *loader) types() error {
 			l.cat.types[t.name], l.cat.typeOID[oid] = t, t
 			bases = append(bases, struct{ t, base uint32 }{oid, base})
 		})
-	// A domain over a vector and an array of vectors hold embeddings too.
-	for range 3 {
+	if err != nil {
+		return err
+	}
+	err = l.rows(`SELECT t.oid, a.atttypid FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE t.typtype = 'c' AND t.typnamespace <> 'pg_catalog'::regnamespace ORDER BY 1, 2`, []any{&oid, &base}, func() {
+		bases = append(bases, struct{ t, base uint32 }{oid, base})
+	})
+	// A domain over a vector, an array of vectors and a row with one in it hold embeddings too.
+	for again := true; again; {
+		again = false
 		for _, b := range bases {
 			t := l.cat.typeOID[b.t]
+			if t == nil || t.vector {
+				continue
+			}
 			for _, under := range []uint32{t.elem, b.base} {
 				if u := l.cat.typeOID[under]; u != nil && u.vector {
-					t.vector = true
+					t.vector, again = true, true
 				}
 			}
 		}
@@ -176,7 +193,7 @@ func (l *loader) relations() error {
 				r.opaque = "rewrite rules stand on it"
 			}
 			if definition != nil {
-				l.views[r] = *definition
+				l.views[r], r.defined = *definition, digestOf(*definition)
 			}
 			l.cat.relations[name{schema, rel}], l.cat.byOID[oid] = r, r
 		})
@@ -226,19 +243,19 @@ func (l *loader) inheritance() error {
 func (l *loader) keys() error {
 	var table uint32
 	var schema, index string
-	var unique bool
+	var unique, primary bool
 	var columns []int16
 	return l.rows(`SELECT i.indrelid, n.nspname::text, c.relname::text, i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL,
-		(i.indkey::int2[])[0:i.indnkeyatts - 1]
+		(i.indkey::int2[])[0:i.indnkeyatts - 1], i.indisprimary
 		FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname NOT IN ('pg_catalog', 'pg_toast') ORDER BY 1, 3`,
-		[]any{&table, &schema, &index, &unique, &columns}, func() {
+		[]any{&table, &schema, &index, &unique, &columns, &primary}, func() {
 			r := l.cat.byOID[table]
 			if r == nil {
 				return
 			}
 			l.cat.indexes[name{schema, index}] = r
-			if !unique {
+			if !unique && !primary {
 				return
 			}
 			var key []*Column
@@ -249,7 +266,10 @@ func (l *loader) keys() error {
 					}
 				}
 			}
-			if len(key) == len(columns) {
+			if primary {
+				r.primary = key
+			}
+			if unique && len(key) == len(columns) {
 				r.keys = append(r.keys, key)
 			}
 		})
@@ -257,6 +277,7 @@ func (l *loader) keys() error {
 
 func (l *loader) functions() error {
 	var schema, fn, kind, extension string
+	var body *string
 	var set bool
 	var args int
 	var columns []string
@@ -265,10 +286,18 @@ func (l *loader) functions() error {
 		coalesce((SELECT array_agg(p.proargnames[i]::text ORDER BY i) FROM generate_subscripts(p.proargmodes, 1) i WHERE p.proargmodes[i] IN ('o', 'b', 't')),
 			(SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid
 			 WHERE t.oid = p.prorettype AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped), '{}'),
-		EXISTS (SELECT FROM pg_type t WHERE t.oid = p.prorettype AND (t.typrelid <> 0 OR t.typname = 'record' AND t.typnamespace = 'pg_catalog'::regnamespace))
+		EXISTS (SELECT FROM pg_type t WHERE t.oid = p.prorettype AND (t.typrelid <> 0 OR t.typname = 'record' AND t.typnamespace = 'pg_catalog'::regnamespace)),
+		CASE WHEN n.nspname NOT IN ('pg_catalog', 'information_schema') AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.deptype = 'e'
+			AND d.classid = 'pg_proc'::regclass AND d.objid = p.oid) THEN p::text END
 		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-		WHERE n.nspname !~ '^pg_(toast|temp_)' AND p.prokind <> 'p' ORDER BY p.oid`,
-		[]any{&schema, &fn, &kind, &set, &args, &extension, &columns, &composite}, func() {
+		WHERE n.nspname !~ '^pg_(toast|temp_)' ORDER BY p.oid`,
+		[]any{&schema, &fn, &kind, &set, &args, &extension, &columns, &composite, &body}, func() {
+			if body != nil {
+				l.cat.bodies[name{schema, fn}] += digestOf(*body)
+			}
+			if kind == "p" {
+				return
+			}
 			l.cat.functions[fn] = append(l.cat.functions[fn], function{
 				schema: schema, extension: extension, aggregate: kind == "a",
 				columns: append([]string(nil), columns...), composite: composite, set: set, args: args,
@@ -345,13 +374,23 @@ func (l *loader) code() error {
 	if err != nil {
 		return err
 	}
+	var trigger, called string
+	err = l.rows(`SELECT t.tgrelid, t::text, p::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+		WHERE NOT t.tgisinternal ORDER BY t.oid`, []any{&id, &trigger, &called}, func() {
+		if r := l.cat.byOID[id]; r != nil {
+			r.triggers = digestOf(r.triggers + trigger + called)
+		}
+	})
+	if err != nil {
+		return err
+	}
 	if err := l.rows("SELECT EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled <> 'D')", []any{&l.cat.hooked}, func() {}); err != nil {
 		return err
 	}
 	return l.cascades()
 }
 
-// cascades lets a relation speak when a change of it can reach one that does, over foreign keys.
+// cascades finds which relations a change of one can reach over foreign keys, and lets one speak that reaches one that does.
 func (l *loader) cascades() error {
 	for _, r := range l.cat.byOID {
 		for _, c := range r.Columns {
@@ -359,12 +398,21 @@ func (l *loader) cascades() error {
 		}
 	}
 	var from, to uint32
+	var acts bool
 	var keys [][2]*Relation
-	err := l.rows("SELECT conrelid, confrelid FROM pg_constraint WHERE contype = 'f' ORDER BY 1, 2", []any{&from, &to}, func() {
+	changes := map[*Relation][]*Relation{}
+	err := l.rows(`SELECT conrelid, confrelid, confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd') FROM pg_constraint
+		WHERE contype = 'f' ORDER BY 1, 2, 3`, []any{&from, &to, &acts}, func() {
 		if f, t := l.cat.byOID[from], l.cat.byOID[to]; f != nil && t != nil {
 			keys = append(keys, [2]*Relation{f, t})
+			if acts {
+				changes[t] = append(changes[t], f)
+			}
 		}
 	})
+	for r := range changes {
+		r.reached = closure(r, changes)
+	}
 	for again := true; again; {
 		again = false
 		for _, k := range keys {

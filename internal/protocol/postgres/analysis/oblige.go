@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/vecgate/vecgate/internal/access"
 )
@@ -51,7 +52,7 @@ func (s *Statement) oblige(p *access.Protection) (*Treatment, *access.Refusal) {
 		return t, nil
 	}
 	o := obliger{s: s, p: p, t: t}
-	for _, check := range []func() *access.Refusal{o.opaque, o.raw, o.body, o.shaping, o.sinks, o.explain, o.outputs} {
+	for _, check := range []func() *access.Refusal{o.opaque, o.raw, o.body, o.shaping, o.distances, o.sinks, o.explain, o.outputs} {
 		if refusal := check(); refusal != nil {
 			return nil, refusal
 		}
@@ -151,12 +152,33 @@ func allowed(predicates string, how How) bool {
 	return false
 }
 
+// maxDistances is how many distances of a hidden vector one statement may compute. A search computes one or two; as many as
+// the vector has dimensions tell all of it.
+const maxDistances = 16
+
+func (o *obliger) distances() *access.Refusal {
+	for c, n := range o.s.distances {
+		if t := o.of(c); n > maxDistances && t.Mask != access.MaskNone && t.Distance != "allow" {
+			return refuse(c, t.Rule, fmt.Sprintf("and a statement may compute %d distances of it; this one computes %d", maxDistances, n), "Search for one vector at a time.")
+		}
+	}
+	return nil
+}
+
 func (o *obliger) sinks() *access.Refusal {
 	for _, f := range o.s.Sinks {
 		for _, c := range f.Sources {
 			t := o.of(c)
-			if t.Mask == access.MaskNone || f.Target != nil && f.Target.Name == c.Name && family(f.Sources, f.Target) {
+			if t.Mask == access.MaskNone {
 				continue
+			}
+			if f.Target != nil && f.Target.Name == c.Name && family(f.Sources, f.Target) {
+				if f.Copy {
+					continue
+				}
+				// The mask shows part of a value, or its digest: of the value cut in pieces it would show every part. And
+				// whether a computation fails says what it computed with.
+				return refuse(c, t.Rule, "and may not be computed with, not even for "+f.Into+" itself", "Write a value that does not depend on it.")
 			}
 			return refuse(c, t.Rule, "and may not flow into "+f.Into, "Leave it out of what the statement writes.")
 		}
@@ -164,7 +186,7 @@ func (o *obliger) sinks() *access.Refusal {
 	return nil
 }
 
-// family reports whether the target is one of the names of the value that flows: a column may be changed by its own value.
+// family reports whether the target is one of the names of the value that flows: a column may take on its own values.
 func family(sources []*Column, target *Column) bool {
 	for _, c := range sources {
 		if c == target {
@@ -270,14 +292,31 @@ func speaks(rel *Relation) bool {
 	return rel.speaks
 }
 
+// reaches reports whether a change of the relation's rows may change, or fail to change, rows with protected columns in
+// another one: what PostgreSQL then says of the failure quotes such a row.
+func (o *obliger) reaches(rel *Relation) bool {
+	protected := func(r *Relation) bool {
+		return slices.ContainsFunc(r.Columns, func(c *Column) bool {
+			return slices.ContainsFunc(r.sources(c), func(n *Column) bool { return o.of(n).Mask != access.MaskNone })
+		})
+	}
+	for _, r := range append([]*Relation{rel}, rel.family...) {
+		if slices.ContainsFunc(r.reached, protected) {
+			return true
+		}
+	}
+	return false
+}
+
 // strictness orders masks by how much they hide, for a value that goes by several names.
 var strictness = map[access.Mask]int{access.MaskRound: 1, access.MaskPartial: 2, access.MaskHash: 3, access.MaskRedact: 4, access.MaskNull: 5, access.MaskDrop: 6}
 
 // redact finds whether errors may carry protected values, and which columns must not come back unmasked by mistake.
 func (o *obliger) redact() {
 	o.t.Redact = o.s.hooked
+	writes := slices.ContainsFunc(o.s.Accesses, func(acc access.Access) bool { return acc.Action.Writes() })
 	for _, rel := range o.s.Touches {
-		o.t.Redact = o.t.Redact || speaks(rel)
+		o.t.Redact = o.t.Redact || speaks(rel) || writes && o.reaches(rel)
 		for _, c := range rel.Columns {
 			names := rel.sources(c)
 			for _, n := range append(names[:len(names):len(names)], o.s.behind[c]...) {

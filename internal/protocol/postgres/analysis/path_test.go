@@ -18,14 +18,17 @@ func TestNamesAreFoundAlongTheSearchPathOfTheTarget(t *testing.T) {
 	}
 	a := New(Options{Target: "products"})
 	for text, want := range map[string]string{
-		"SELECT secret FROM items":           "products/app/items",
-		"SELECT name FROM public.items":      "products/public/items",
-		"SELECT id FROM orders":              "products/public/orders",
-		"CREATE TABLE made (id int)":         "products/app/made",
-		"DROP TABLE items":                   "products/app/items",
-		"CREATE TEMP TABLE made (id int)":    "products/pg_temp/made",
-		"CREATE TABLE other.made (id int)":   "products/other/made",
-		"ALTER TABLE items ADD COLUMN n int": "products/app/items",
+		"SELECT secret FROM items":         "products/app/items",
+		"SELECT name FROM public.items":    "products/public/items",
+		"SELECT id FROM orders":            "products/public/orders",
+		"CREATE TABLE made (id int)":       "products/app/made",
+		"DROP TABLE items":                 "products/app/items",
+		"CREATE TABLE other.made (id int)": "products/other/made",
+
+		// There is one further along the path, before which this one would stand.
+		"CREATE TABLE IF NOT EXISTS orders (id int)":   "products/app/orders",
+		"ALTER TABLE IF EXISTS later ADD COLUMN n int": "products/app/later",
+		"ALTER TABLE items ADD COLUMN n int":           "products/app/items",
 	} {
 		s := a.Analyze(text, cat).Statements[0]
 		if s.Unclear != "" || len(s.Accesses) != 1 || s.Accesses[0].Resource.String() != want {
@@ -34,6 +37,9 @@ func TestNamesAreFoundAlongTheSearchPathOfTheTarget(t *testing.T) {
 	}
 	for text, passes := range map[string]bool{
 		"SET search_path = app, public, pg_temp": true, "SET search_path = app, public": true, "SET search_path = ''": true,
+		`SET search_path = "app, public"`: false, `SET search_path = 'app, public'`: false, `SELECT set_config('search_path', '"app, public"', false)`: false,
+		`SET search_path = "app", public`: true, `SELECT set_config('search_path', '"app", public', false)`: true,
+		"SET search_path = app, public, pg_catalog": false, "SET search_path = pg_catalog, app, public": true,
 		"SET search_path = public": false, "SET search_path = public, app": false, "SET search_path = app, later, public": false, // may be made later
 		"SELECT set_config('search_path', 'public', false)": false, "SELECT set_config('search_path', '', false)": true,
 	} {

@@ -60,14 +60,20 @@ type Statement struct {
 	Executes string     // EXECUTE name, FETCH or MOVE cursor, CLOSE cursor, DEALLOCATE name; "" with All is every one
 	All      bool       // CLOSE ALL, DEALLOCATE ALL, DISCARD ALL
 
+	// Definitions are the views, functions and triggers that say what the statement does besides its text, each with a
+	// digest; "" for none.
+	Definitions string
+
 	ReturnsRows     bool
 	ChangesCatalog  bool
 	ChangesSettings []Setting
 
-	hooked  bool                  // event triggers run with it
-	behind  map[*Column][]*Column // of the views it reads: what their columns are made of
-	bound   []int                 // by access: how often the parameter BoundParam bounds its rows
-	treated atomic.Pointer[[]treated]
+	distances map[*Column]int       // how often one of a vector column is computed
+	named     map[*Column]bool      // the columns that its text names, not the views that it reads
+	hooked    bool                  // event triggers run with it
+	behind    map[*Column][]*Column // of the views it reads: what their columns are made of
+	bound     []int                 // by access: how often the parameter BoundParam bounds its rows
+	treated   atomic.Pointer[[]treated]
 }
 
 // Output is one column of the answer.
@@ -120,6 +126,7 @@ type Use struct {
 type Flow struct {
 	Sources []*Column
 	Target  *Column // nil when they flow into something that is no column of the catalog
+	Copy    bool    // they flow as they are: one column's value, with which nothing is computed
 	Into    string  // for people: "public.copies.note", "COPY TO STDOUT"
 }
 

@@ -79,6 +79,7 @@ func (a *analysis) find(sc *scope, column string) (value, bool) {
 				continue
 			}
 			hits := 0
+			a.look(len(it.columns))
 			for i := range it.columns {
 				if it.columns[i].name == column {
 					hits++
@@ -128,6 +129,7 @@ func systemValue(it *item) value {
 func (a *analysis) findItem(sc *scope, schema, name string) *item {
 	for level := sc; level != nil; level = level.parent {
 		var found *item
+		a.look(len(level.items))
 		for _, it := range level.items {
 			if !it.named || it.name != name {
 				continue
@@ -172,6 +174,7 @@ func (sc *scope) findCTE(name string) *cte {
 // columnOf looks a column up in one item.
 func (a *analysis) columnOf(it *item, column string) (value, bool) {
 	var found []value
+	a.look(len(it.columns))
 	for _, c := range it.columns {
 		if c.name == column {
 			found = append(found, c.v)

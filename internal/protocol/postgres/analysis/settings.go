@@ -71,10 +71,20 @@ func (a *analysis) setting(s Setting) {
 // is let pass too (pg_dump sets it): it finds less, and nothing else but what the session itself made in pg_temp.
 func (a *analysis) samePath(value string) bool {
 	effective := []string{"pg_catalog"}
-	for _, part := range strings.Split(value, ",") {
-		part = strings.Trim(strings.TrimSpace(part), `"`)
+	for i, part := range strings.Split(value, ",") {
+		part = strings.TrimSpace(part)
+		if strings.Contains(part, `"`) {
+			// One schema may have a name that reads like two.
+			inner, ok := strings.CutPrefix(part, `"`)
+			if inner, ok = strings.CutSuffix(inner, `"`); !ok || strings.Contains(inner, `"`) || !strings.HasPrefix(part, `"`) {
+				return false
+			}
+			part = inner
+		}
 		switch {
 		case part == "pg_temp":
+		case part == "pg_catalog" && i > 0:
+			return false // everything before it would stand in front of the server's own
 		case !a.cat.schemas[part]:
 			return false
 		case part != "pg_catalog":
@@ -100,6 +110,11 @@ func (a *analysis) variableSet(s *pg.VariableSetStmt) {
 			a.unclear("SET %s is not supported through the gateway", s.Name)
 		}
 	case pg.VariableSetKind_VAR_SET_VALUE:
+		for _, arg := range s.Args {
+			if strings.ContainsAny(strings.Join(literals(arg), ""), `,"`) && n == "search_path" {
+				a.unclear("SET search_path takes one schema in each string; this one reads like several")
+			}
+		}
 		a.setting(Setting{Name: n, Value: settingValue(s.Args), Local: s.IsLocal})
 	default:
 		a.unclear("a SET of an unknown kind")

@@ -38,9 +38,12 @@ func (a *analysis) settle(q *query, d demand) {
 		}
 	}
 	in := d
-	if q.limit != access.Unbounded && (d.limit == access.Unbounded || q.limit < d.limit) {
+	switch {
+	case q.correlated && !d.lookup:
+		// It runs once for every row around it, each time from another place if it likes: its LIMIT bounds one of them.
+	case q.limit != access.Unbounded && (d.limit == access.Unbounded || q.limit < d.limit):
 		in.limit, in.param = q.limit, 0
-	} else if q.limitParam > 0 && in.limit == access.Unbounded {
+	case q.limitParam > 0 && in.limit == access.Unbounded:
 		in.param = q.limitParam
 	}
 	in.locks = d.locks || q.locks
@@ -75,6 +78,7 @@ func (a *analysis) settle(q *query, d demand) {
 	if q.oneRow {
 		rows.limit, rows.param = 1, 0
 	}
+	a.look(len(a.joins))
 	spread(a.joins)
 	in.driven = d.driven || driven(q)
 	for _, r := range q.reads {
@@ -166,6 +170,7 @@ func (a *analysis) emit(r *read, q *query, d demand) {
 		act = access.Search
 		at.Limit = r.knnLimit
 		switch {
+		case q.correlated: // so many for every row around it
 		case at.Rows == access.Unbounded && r.knnParam > 0:
 			param = r.knnParam
 		case at.Rows == access.Unbounded || r.knnLimit != access.Unbounded && r.knnLimit < at.Rows:

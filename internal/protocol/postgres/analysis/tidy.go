@@ -1,7 +1,9 @@
 package analysis
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
 )
@@ -9,6 +11,7 @@ import (
 // tidy merges accesses that say the same, fills in what is known of the whole statement only, and puts the gravest first.
 func (a *analysis) tidy() {
 	a.describe()
+	a.st.Definitions = strings.Join(slices.Sorted(maps.Keys(a.rests)), "\n")
 	var out []noted
 	for _, acc := range a.accesses {
 		i := slices.IndexFunc(out, func(have noted) bool { return same(have.Access, acc.Access) })

@@ -1,6 +1,8 @@
 package analysis
 
 import (
+	"maps"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"github.com/vecgate/vecgate/internal/access"
@@ -163,6 +165,7 @@ func (a *analysis) body(node *pg.Node, with func(*analysis)) {
 	a.st.Touches = st.Touches
 	a.st.Opaque = st.Opaque
 	a.st.ChangesSettings = st.ChangesSettings
+	maps.Copy(a.rests, inner.rests)
 	if st.Unclear != "" {
 		panic(stop{why: st.Unclear, sqlstate: st.Missing})
 	}
@@ -195,6 +198,11 @@ func (a *analysis) explain(s *pg.ExplainStmt) {
 	for _, u := range a.st.Body.Shaping {
 		out.Sources = union(out.Sources, []*Column{u.Column})
 	}
+	// How wide rows are that are sorted or joined, and how much memory that takes, is said of all that is carried along.
+	for c := range a.st.Body.named {
+		out.Sources = union(out.Sources, []*Column{c})
+	}
+	a.st.Body.named = nil
 	a.st.Outputs = []Output{out}
 }
 

@@ -28,12 +28,51 @@ type field struct {
 // derived is what a computation over the values yields.
 func derived(vs ...value) value {
 	var out value
+	var from gathered[*Column]
+	var reads gathered[*read]
 	for i := range vs {
-		out.from = union(out.from, vs[i].from)
-		out.reads = union(out.reads, vs[i].reads)
+		from.add(vs[i].from)
+		reads.add(vs[i].reads)
 		out.variable = out.variable || vs[i].variable
 	}
+	out.from, out.reads = from.list, reads.list
 	return out
+}
+
+// gathered keeps each element once. It never changes what it is given.
+type gathered[T comparable] struct {
+	list []T
+	own  bool           // the list is its own
+	seen map[T]struct{} // what is in the list, once that is long
+}
+
+func (g *gathered[T]) add(more []T) {
+	switch {
+	case len(more) == 0, len(g.list) == len(more) && &g.list[0] == &more[0]:
+		return
+	case len(g.list) == 0:
+		g.list = more
+		return
+	case g.seen == nil && len(g.list)+len(more) > 32:
+		g.seen = make(map[T]struct{}, len(g.list)+len(more))
+		for _, x := range g.list {
+			g.seen[x] = struct{}{}
+		}
+	}
+	for _, x := range more {
+		if g.seen != nil {
+			if _, ok := g.seen[x]; ok {
+				continue
+			}
+			g.seen[x] = struct{}{}
+		} else if slices.Contains(g.list, x) {
+			continue
+		}
+		if !g.own {
+			g.list, g.own = slices.Clone(g.list), true
+		}
+		g.list = append(g.list, x)
+	}
 }
 
 // either is a value that is one of two: the arms of a set operation, the sides of a full join.
@@ -56,27 +95,7 @@ func either(a, b value) value {
 
 // union keeps each element once. It never changes its arguments.
 func union[T comparable](a, b []T) []T {
-	if len(a) == 0 {
-		return b
-	}
-	out := a[:len(a):len(a)]
-	if len(a)+len(b) <= 32 {
-		for _, x := range b {
-			if !slices.Contains(out, x) {
-				out = append(out, x)
-			}
-		}
-		return out
-	}
-	seen := make(map[T]struct{}, len(a)+len(b))
-	for _, x := range a {
-		seen[x] = struct{}{}
-	}
-	for _, x := range b {
-		if _, ok := seen[x]; !ok {
-			seen[x] = struct{}{}
-			out = append(out, x)
-		}
-	}
-	return out
+	g := gathered[T]{list: a}
+	g.add(b)
+	return g.list
 }

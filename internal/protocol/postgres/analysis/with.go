@@ -15,6 +15,7 @@ func (a *analysis) with(w *pg.WithClause, sc *scope) {
 		all = append(all, &cte{name: node.GetCommonTableExpr().Ctename, node: node.GetCommonTableExpr(), self: w.Recursive})
 	}
 	for i, c := range all {
+		a.look(i)
 		for _, other := range all[:i] {
 			if other.name == c.name {
 				a.missing("42712", "WITH query name %q specified more than once", c.name)
@@ -32,6 +33,7 @@ func (a *analysis) with(w *pg.WithClause, sc *scope) {
 	a.inTarget = 0
 	for _, c := range all {
 		a.analyseCTE(c)
+		sc.query.correlated = sc.query.correlated || c.query.correlated // with what is outside of both
 	}
 	a.inTarget = target
 }
@@ -86,6 +88,11 @@ func (a *analysis) recursive(c *cte, sel *pg.SelectStmt) {
 	mark := a.mark()
 	for round := 0; ; round++ {
 		a.reset(mark)
+		for i := range c.columns {
+			// The next row is not made as the first was: of a row nothing is known but what is in it somewhere.
+			c.columns[i].v.fields = nil
+		}
+		c.searchAndCycle() // they grow with the others
 		second := a.selectStmt(sel.Rarg, sc, sc.path)
 		if len(second.columns) != len(first.columns) {
 			a.missing("42601", "each query of a set operation must have the same number of columns")
