@@ -260,7 +260,7 @@ func TestRequestsAreRefusedWhileAnS3ArchiveIsTooFarBehind(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "s3.key"), []byte(secretKey+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	keys := fmt.Sprintf("archive: {every: 1s, require: {lag: 4s}, s3: {endpoint: %q, bucket: %s, prefix: logs, region: %s, path_style: true, access_key: %s, secret_key: 'file:s3.key', lock: {mode: governance, keep: 400d}}}",
+	keys := fmt.Sprintf("archive: {every: 1s, require: {lag: 2s}, s3: {endpoint: %q, bucket: %s, prefix: logs, region: %s, path_style: true, access_key: %s, secret_key: 'file:s3.key', lock: {mode: governance, keep: 400d}}}",
 		"http://"+server.address, bucket, region, accessKey)
 	s := mustStart(t, dir, e, keys)
 	token := s.As(t, "tess")

@@ -28,9 +28,15 @@ policy: policy.yaml
 audit: {self: true}
 `
 
+// aTarget is one that fits any listener for HTTP and gRPC, and anyTarget has the listener too.
+const (
+	aTarget   = "targets: [{name: docs, engine: qdrant, address: \"db:1\", grpc_address: \"db:2\", credential: {}, tls: {mode: verify-full}}]\n"
+	anyTarget = "listeners: [{name: rest, protocol: http, address: \"127.0.0.1:8000\"}]\n" + aTarget
+)
+
 // fragments are the guides of which every block is a fragment of a configuration or of a policy, or run besides (generic_test.go),
 // with how many they have.
-var fragments = map[string]int{"frameworks.md": 1, "generic-http.md": 3, "grpc.md": 1}
+var fragments = map[string]int{"archive.md": 3, "frameworks.md": 1, "generic-http.md": 3, "grpc.md": 1}
 
 // TestTheFragmentsInTheGuidesAreSound puts every fragment of a configuration or of a policy into a whole one.
 func TestTheFragmentsInTheGuidesAreSound(t *testing.T) {
@@ -57,13 +63,18 @@ func TestTheFragmentsInTheGuidesAreSound(t *testing.T) {
 				policy, config := `allow: [{name: readers, who: anyone, can: [search], on: ["**"]}]`+"\n", ""
 				args := []string{"policy", "check", "policy.yaml"}
 				switch fragment := s.Text; {
+				case strings.HasPrefix(fragment, "audit:\n"):
+					config, args = strings.Replace(around, "audit: {self: true}\n", fragment, 1)+anyTarget, []string{"check"}
+					if err := os.Mkdir(filepath.Join(dir, "copies"), 0o700); err != nil {
+						t.Fatal(err)
+					}
 				case strings.Contains(fragment, "targets:\n"):
 					config, args = around+fragment, []string{"check"}
 					if !strings.Contains(fragment, "listeners:\n") {
 						config += "listeners: [{name: rest, protocol: http, address: \"127.0.0.1:8000\"}]\n"
 					}
 				case strings.Contains(fragment, "listeners:\n"):
-					config, args = around+fragment+"targets: [{name: docs, engine: qdrant, address: \"db:1\", grpc_address: \"db:2\", credential: {}, tls: {mode: verify-full}}]\n", []string{"check"}
+					config, args = around+fragment+aTarget, []string{"check"}
 				case strings.Contains(fragment, "allow:\n"):
 					policy = fragment
 				default:

@@ -146,10 +146,7 @@ func (a *Archiver) Run(ctx context.Context) error {
 		wait := a.o.Every
 		if err := a.Sync(ctx); err != nil && ctx.Err() == nil {
 			failed++
-			wait = min(time.Second<<min(failed-1, 10), max(a.o.Every, time.Minute))
-			if a.o.Every < time.Second {
-				wait = a.o.Every
-			}
+			wait = min(time.Second<<min(failed-1, 10), max(a.o.Every, longestWait), 4*a.o.Every)
 		} else {
 			failed = 0
 		}
@@ -160,6 +157,9 @@ func (a *Archiver) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// longestWait is the most that lies between two attempts.
+const longestWait = time.Minute
 
 // lag is for how long records have waited for the archive; the lock is held.
 func (a *Archiver) lag() time.Duration {
