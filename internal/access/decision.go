@@ -130,6 +130,7 @@ const (
 	MaskDrop    Mask = "drop"    // the field is left out where the protocol allows it, null elsewhere
 	MaskHash    Mask = "hash"    // a keyed digest: equal values stay equal
 	MaskPartial Mask = "partial" // the last four characters stay
+	MaskInside  Mask = "inside"  // a document keeps its form, and what rules are about in it is hidden; never in a rule
 	MaskRound   Mask = "round"   // a number keeps two decimals, and three digits from 10 on: how the distance of a withheld vector is shown; never in a rule
 )
 
@@ -157,7 +158,7 @@ type FieldRule struct {
 type Protection struct {
 	// ID tells protections apart in caches and logs; equal protections share one pointer and one ID.
 	ID uint64
-	// Fields are the rules by pattern; the first match wins, and the policy orders them strictest first.
+	// Fields are the rules by pattern, the strictest first; see Field for what several say of one field.
 	Fields []FieldRule
 	// Vectors is the treatment of every vector-typed field that no field rule names, on resources VectorsOn matches;
 	// MaskNone means that vectors are granted.
@@ -168,26 +169,6 @@ type Protection struct {
 type VectorRule struct {
 	Pattern   Pattern
 	Treatment Treatment
-}
-
-// Field returns the treatment of the field of a resource; vector says that the field holds an embedding.
-func (p *Protection) Field(r Resource, field string, vector bool) Treatment {
-	if p == nil {
-		return Treatment{}
-	}
-	for i := range p.Fields {
-		if p.Fields[i].Pattern.Match(r, field) {
-			return p.Fields[i].Treatment
-		}
-	}
-	if vector {
-		for i := range p.Vectors {
-			if p.Vectors[i].Pattern.Match(r) {
-				return p.Vectors[i].Treatment
-			}
-		}
-	}
-	return Treatment{}
 }
 
 // Empty reports whether nothing at all is protected.
@@ -209,26 +190,6 @@ func (p Pattern) Match(r Resource) bool {
 		n = 3
 	}
 	return matchSegments(string(p), segments[:n])
-}
-
-// FieldPattern is a Pattern followed by a field: "products/public/customers.email", "**.phone".
-type FieldPattern string
-
-// Match reports whether the field of the resource matches. Names of collections and of fields can both have dots, so
-// any dot after the last slash may be the one between them: "docs/x/y.meta.email" is the field meta.email of y, and the
-// field email of y.meta. Reading it both ways hides too much rather than too little.
-func (p FieldPattern) Match(r Resource, field string) bool {
-	s := string(p)
-	for dot := strings.LastIndexByte(s, '/') + 1; ; dot++ {
-		next := strings.IndexByte(s[dot:], '.')
-		if next < 0 {
-			return false
-		}
-		dot += next
-		if glob(s[dot+1:], field) && Pattern(s[:dot]).Match(r) {
-			return true
-		}
-	}
 }
 
 // Reaches reports whether the resource, or anything that can be in it, matches.

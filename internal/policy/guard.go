@@ -19,12 +19,6 @@ var maskRank = map[access.Mask]int{
 	access.MaskDrop: 0, access.MaskNull: 1, access.MaskRedact: 2, access.MaskHash: 3, access.MaskPartial: 4,
 }
 
-var (
-	predicateRank = map[string]int{"deny": 0, "": 1, "equality": 2, "knn": 3, "allow": 4}
-	derivedRank   = map[string]int{"deny": 0, "": 1, "null": 2}
-	distanceRank  = map[string]int{"deny": 0, "": 1, "round": 2, "allow": 3}
-)
-
 // guard is the protection of the subject on a target. With conditional statements it is made from those that hold.
 func (v *view) guard(target string, holding []*rule) *access.Protection {
 	if len(holding) == 0 {
@@ -122,7 +116,7 @@ func vectorRules(withheld, granted []access.VectorRule) []access.VectorRule {
 	for i := range withheld {
 		for j := i + 1; j < len(withheld); j++ {
 			if patternsMeet(string(withheld[i].Pattern), string(withheld[j].Pattern)) {
-				withheld[i].Treatment = tighten(withheld[i].Treatment, withheld[j].Treatment)
+				withheld[i].Treatment = withheld[i].Treatment.Tighten(withheld[j].Treatment)
 			}
 		}
 	}
@@ -137,35 +131,13 @@ func vectorRules(withheld, granted []access.VectorRule) []access.VectorRule {
 	})
 }
 
-// strictestFirst orders field rules so that the first match hides most, and makes each of them as strict as every later
-// one that could match the same field: only the first match is looked at, yet all of them apply.
+// strictestFirst orders field rules so that the first that matches hides most.
 func strictestFirst(fields []access.FieldRule) []access.FieldRule {
 	sort.SliceStable(fields, func(i, j int) bool { return stricter(fields[i].Treatment, fields[j].Treatment) })
-	for i := range fields {
-		for j := i + 1; j < len(fields); j++ {
-			if fieldsMeet(fields[i].Pattern, fields[j].Pattern) {
-				fields[i].Treatment = tighten(fields[i].Treatment, fields[j].Treatment)
-			}
-		}
-	}
 	return fields
 }
 
 func stricter(a, b access.Treatment) bool { return maskRank[a.Mask] < maskRank[b.Mask] }
-
-// tighten keeps t's mask and rule, and takes over what o asks more strictly.
-func tighten(t, o access.Treatment) access.Treatment {
-	if predicateRank[o.Predicates] < predicateRank[t.Predicates] {
-		t.Predicates = o.Predicates
-	}
-	if derivedRank[o.Derived] < derivedRank[t.Derived] {
-		t.Derived = o.Derived
-	}
-	if distanceRank[o.Distance] < distanceRank[t.Distance] {
-		t.Distance = o.Distance
-	}
-	return t
-}
 
 // interned keeps one pointer per protection.
 type interned struct {

@@ -107,28 +107,46 @@ func splitField(p access.FieldPattern) (resource, field string) {
 	return s[:dot], s[dot+1:]
 }
 
-// fieldsMeet reports whether some field of some resource could match both patterns.
-func fieldsMeet(a, b access.FieldPattern) bool {
-	for ar, af := range splits(a) {
-		for br, bf := range splits(b) {
-			if globsMeet(af, bf) && patternsMeet(ar, br) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// splits are all the ways in which access.FieldPattern reads a field pattern: its resource pattern and its field.
+// splits are all the ways in which access.FieldPattern reads a field pattern: its resource pattern and the path of its field.
 func splits(p access.FieldPattern) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		s := string(p)
 		for i := strings.LastIndexByte(s, '/') + 1; i < len(s); i++ {
-			if s[i] == '.' && !yield(s[:i], s[i+1:]) {
+			if s[i] != '.' {
+				continue
+			}
+			resource, path := s[:i], s[i+1:]
+			if resource == "**" || strings.HasSuffix(resource, "/**") {
+				path = "**." + path
+			}
+			if !yield(resource, path) {
 				return
 			}
 		}
 	}
+}
+
+// pathCovers reports whether every field that the path of a field pattern matches is matched by another's too. It may say no
+// where yes is true.
+func pathCovers(outer, inner string) bool {
+	outerRest, deep := strings.CutPrefix(outer, "**.")
+	if outer == inner {
+		return true
+	}
+	if deep {
+		inner = strings.TrimPrefix(inner, "**.")
+		for strings.Count(inner, ".") > strings.Count(outerRest, ".") {
+			_, inner, _ = strings.Cut(inner, ".")
+		}
+		outer = outerRest
+	}
+	names, covers := strings.Split(inner, "."), strings.Split(outer, ".")
+	for i, c := range covers {
+		if i >= len(names) || c == "**" || names[i] == "**" || !globCovers(c, names[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // globCovers reports whether every text that inner matches is matched by outer: a star of inner must be taken up by a

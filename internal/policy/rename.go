@@ -44,7 +44,7 @@ next:
 			}
 			for _, g := range p.fields {
 				for other, covers := range splits(g) {
-					if access.Pattern(other).Match(to) && globCovers(covers, name) {
+					if access.Pattern(other).Match(to) && pathCovers(covers, name) {
 						continue next
 					}
 				}

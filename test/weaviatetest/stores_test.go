@@ -18,9 +18,6 @@ func TestLangChainsAndLlamaIndexsStoresWorkThroughTheGateway(t *testing.T) {
 		at(w.server.Address, w.GRPC, w.Key), at(w.gateway, w.calls, w.As(t, "tess")), at(w.gateway, w.calls, w.As(t, "sam")),
 		map[string]string{
 			"LangChain search for diversity": "KeyError", // it compares vectors
-			// A node is nowhere but in what is hidden.
-			"LlamaIndex search": "TypeError", "LlamaIndex search with a filter": "TypeError", "LlamaIndex search with filters": "TypeError",
-			"LlamaIndex search for diversity": "TypeError",
 			// Neither store tells that a write was refused; Weaviate's client logs it.
 			"LangChain add": "3834d6e4", "LlamaIndex add": "null",
 		})

@@ -78,6 +78,19 @@ func suite() *protocoltest.Suite {
 			record := fmt.Sprintf(`{"email":%q,"n":%q}`, protocoltest.Canary, strings.Repeat("v", 80))
 			return `{"metadatas":[` + record + strings.Repeat(","+record, n/len(record)) + `],"ids":[]}`
 		},
+		Nested: &protocoltest.Nested{
+			Flat: true,
+			Answer: func(fields string) string {
+				return `{"ids":["1"],"metadatas":[` + fields + `],"include":["metadatas"]}`
+			},
+			Where: func(path string) (all []protocoltest.Request) {
+				spelled := fmt.Sprintf(`\u%04x`, path[0]) + path[1:]
+				for _, where := range []string{`{"` + path + `":"x"}`, `{"` + path + `":{"$ne":"x"}}`, `{"$or":[{"n":1},{"` + path + `":{"$in":["x"]}}]}`, `{"` + spelled + `":"x"}`} {
+					all = append(all, protocoltest.Request{Method: "POST", Path: at + "/get", Body: `{"limit":1,"where":` + where + `}`})
+				}
+				return all
+			},
+		},
 		Usable: func(status int, body string) error {
 			var e struct{ Error, Message string }
 			if err := json.Unmarshal([]byte(body), &e); err != nil || e.Error != "AuthorizationError" || e.Message == "" {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
@@ -66,8 +67,12 @@ func mute(o *access.Obligations, on []access.FilterRule) bool {
 
 // mask says what happens to every part of the answer.
 func (v *view) mask(p *access.Protection, vectors access.Treatment) *jsonstream.Node {
+	fields := hidden.Of(p, nil, v.at)
 	value := func(field string) *jsonstream.Node {
-		return &jsonstream.Node{Treatment: p.Field(v.at, field, false)}
+		if fields == nil {
+			return &jsonstream.Node{}
+		}
+		return fields.Node(field)
 	}
 	id := value(fieldID)
 	if m := id.Treatment.Mask; m == access.MaskNull || m == access.MaskDrop {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
@@ -156,9 +157,9 @@ func (a *answer) row(p *access.Protection, at access.Resource) *jsonstream.Node 
 	row := &jsonstream.Node{Only: jsonstream.Object, Count: true, Fields: map[string]*jsonstream.Node{}}
 	row.Field = func(string) *jsonstream.Node { return gone(p) }
 	if a.Fields == "." {
-		row.Field = fields(p, at, "").Field
+		row.Field = fields(p, at).Field
 	} else if a.Fields != "" {
-		inside(row, a.Fields, fields(p, at, ""), p)
+		inside(row, a.Fields, fields(p, at), p)
 	}
 	for _, path := range a.RowPlain {
 		inside(row, path, &jsonstream.Node{}, p)
@@ -205,35 +206,15 @@ func inside(n *jsonstream.Node, path string, leaf *jsonstream.Node, p *access.Pr
 	inside(inner, rest, leaf, p)
 }
 
-// fields are the members of an object that policy calls fields. A field in an object or in a list of objects is hidden by
-// its path and by its own name.
-func fields(p *access.Protection, at access.Resource, prefix string) *jsonstream.Node {
-	n := &jsonstream.Node{}
-	if prefix == "" {
-		n.Only = jsonstream.Object
+// fields are the members of an object that policy calls fields.
+func fields(p *access.Protection, at access.Resource) *jsonstream.Node {
+	n := hidden.Of(p, nil, at).Node("")
+	if n == nil {
+		n = &jsonstream.Node{Field: func(string) *jsonstream.Node { return &jsonstream.Node{} }}
 	}
-	known := map[string]*jsonstream.Node{}
-	n.Field = func(name string) *jsonstream.Node {
-		inner, ok := known[name]
-		if !ok {
-			if len(known) >= mostKeys {
-				clear(known)
-			}
-			inner = fields(p, at, prefix+name+".")
-			inner.Treatment = hidden(p, at, prefix+name)
-			known[name] = inner
-		}
-		return inner
-	}
-	if prefix != "" {
-		n.Items = &jsonstream.Node{Field: n.Field}
-		n.Items.Items = n.Items
-	}
+	n.Only, n.Items = jsonstream.Object, nil
 	return n
 }
-
-// mostKeys is how many names of fields are kept in mind: every point may have others.
-const mostKeys = 1000
 
 // strictest is what two vectors ask for, when either may be the one that is searched.
 func strictest(a, b access.Treatment) access.Treatment {

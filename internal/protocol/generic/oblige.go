@@ -68,9 +68,9 @@ func (r *request) reveals(p *access.Protection) error {
 			Code: access.CodeObligation, Rule: t.Rule, Message: "the ids of " + r.at.String() + " are hidden, so no points may be asked for by them", Hint: "search, or use a filter",
 		}
 	}
-	if r.Form == Opaque && r.filter.given(r.Request) && p != nil && len(p.Fields) > 0 {
+	if r.Form == Opaque && r.filter.given(r.Request) && p.Inside(r.at, "").Mask != access.MaskNone {
 		return &access.Refusal{
-			Code: access.CodeObligation, Rule: p.Fields[0].Treatment.Rule,
+			Code: access.CodeObligation, Rule: p.Inside(r.at, "").Rule,
 			Message: "fields are hidden, and the filters of this interface are not understood, so none may be used", Hint: "leave the filter out",
 		}
 	}
@@ -83,7 +83,7 @@ func (r *request) reveals(p *access.Protection) error {
 		fields = append(fields[:len(fields):len(fields)], condition{field: strings.TrimLeft(name, "+-")})
 	}
 	for _, c := range fields {
-		t := hidden(p, r.at, c.field)
+		t := p.Field(r.at, c.field, false)
 		if t.Mask == access.MaskNone || t.Predicates == "allow" || t.Predicates == "equality" && c.equality {
 			continue
 		}
@@ -93,28 +93,6 @@ func (r *request) reveals(p *access.Protection) error {
 		}
 	}
 	return nil
-}
-
-// hidden is the treatment of a field by its path, or by a part of it: a rule about a.b or about b is about b in a.
-func hidden(p *access.Protection, at access.Resource, path string) access.Treatment {
-	for !p.Empty() {
-		if t := p.Field(at, path, false); t.Mask != access.MaskNone {
-			return t
-		}
-		if outer := path; strings.Contains(outer, ".") {
-			for i := strings.LastIndexByte(outer, '.'); i > 0; i = strings.LastIndexByte(outer[:i], '.') {
-				if t := p.Field(at, outer[:i], false); t.Mask != access.MaskNone {
-					return t
-				}
-			}
-		}
-		_, rest, nested := strings.Cut(path, ".")
-		if !nested {
-			break
-		}
-		path = rest
-	}
-	return access.Treatment{}
 }
 
 func (r *request) searches(vectors access.Treatment) error {

@@ -133,6 +133,17 @@ func suite(t *testing.T) *protocoltest.Suite {
 			row := fmt.Sprintf(`{"id":"1","payload":{"email":%q,"n":%q}}`, protocoltest.Canary, strings.Repeat("v", 80))
 			return `{"result":{"hits":[` + row + strings.Repeat(","+row, n/len(row)) + `]},"took":3}`
 		},
+		Nested: &protocoltest.Nested{
+			Answer: func(fields string) string {
+				return `{"result":{"hits":[{"id":"1","payload":` + fields + `}]},"took":3}`
+			},
+			Where: func(path string) []protocoltest.Request {
+				return []protocoltest.Request{
+					{Method: "POST", Path: "/v1/main/customers/search", Body: `{"vector":[1],"filter":{"$or":[{"n":1},{"` + path + `":{"$eq":"x"}}]}}`},
+					{Method: "POST", Path: "/v1/main/customers/search", Body: `{"vector":[1],"order_by":["-` + path + `"]}`},
+				}
+			},
+		},
 		Usable: func(status int, body string) error {
 			var e struct {
 				Error struct{ Message, Code string }

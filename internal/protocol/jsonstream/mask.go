@@ -15,6 +15,8 @@ const (
 	maxKey     = 64 << 10  // a member's name, with what stands around it
 	maxLiteral = 4 << 10   // a number
 	maxText    = 256 << 10 // a text of which a digest or a part is to be shown; a longer one becomes null
+	maxSpace   = 1 << 10   // spaces before a text is taken for a document of its own
+	maxInner   = 1 << 20   // a text that is a document of its own; a longer one is redacted
 	flushAt    = 32 << 10
 )
 
@@ -35,6 +37,9 @@ type Node struct {
 	// Rewrite, when not nil, makes another text of a text here that Treatment does not hide; one too long to be kept in
 	// memory becomes null.
 	Rewrite func(string) string
+	// Document, when not nil, makes another text of a text here that Treatment does not hide and that begins, after spaces, with
+	// a bracket or a quotation mark: it may be a document of its own. Other texts pass as they come.
+	Document func(h *mask.Hider, text string) string
 	// Only, when it is a kind, is what a value here may be, besides null: a document that has something else is not of the
 	// form that it was thought to be, and ends in a Fault.
 	Only Kind
@@ -94,12 +99,14 @@ type Masker struct {
 	held  []byte // between two members: not written before it is known whether the second is left out
 	text  text
 	token []byte
-	treat access.Treatment    // of the scalar being read
-	again func(string) string // rewrites it
-	hide  int                 // the depth of the object or array that is hidden as a whole; 0 when none is
-	keep  bool                // token takes the text, to show a part of it
-	quiet bool                // the text is not written
-	long  bool                // the text is longer than maxText
+	treat access.Treatment                 // of the scalar being read
+	again func(string) string              // rewrites it
+	inner func(*mask.Hider, string) string // rewrites it when it is a document of its own
+	begun bool                             // it is known whether the text begins like one
+	hide  int                              // the depth of the object or array that is hidden as a whole; 0 when none is
+	keep  bool                             // token takes the text, to show a part of it
+	quiet bool                             // the text is not written
+	long  bool                             // the text is longer than maxText
 }
 
 // NewMasker hides what root says.
@@ -342,12 +349,14 @@ func (m *Masker) begin(c byte) error {
 			m.at = firstItem
 		}
 	case c == '"':
-		m.at, m.treat, m.token, m.long, m.again = inText, treat, m.token[:0], false, nil
+		m.at, m.treat, m.token, m.long, m.again, m.inner = inText, treat, m.token[:0], false, nil, nil
 		if n != nil && treat.Mask == access.MaskNone {
-			m.again = n.Rewrite
+			if m.again = n.Rewrite; m.again == nil {
+				m.inner, m.begun = n.Document, false
+			}
 		}
 		m.keep = treat.Mask == access.MaskHash || treat.Mask == access.MaskPartial || m.again != nil
-		m.quiet = m.hide > 0 || treat.Mask != access.MaskNone || m.again != nil
+		m.quiet = m.hide > 0 || treat.Mask != access.MaskNone || m.again != nil || m.inner != nil
 		if !m.quiet {
 			m.out = append(m.out, c)
 		}
@@ -419,6 +428,9 @@ func (m *Masker) inText(p []byte) (int, error) {
 	if m.at == name {
 		return n, m.inName(p[:n], done)
 	}
+	if m.inner != nil {
+		m.look(p[:n], done)
+	}
 	if !m.quiet {
 		m.out = append(m.out, p[:n]...)
 	}
@@ -426,12 +438,56 @@ func (m *Masker) inText(p []byte) (int, error) {
 	case done:
 		m.endText()
 	case !m.keep:
-	case len(m.token)+n > maxText:
+	case len(m.token)+n > maxText && (m.inner == nil || len(m.token)+n > maxInner):
 		m.long, m.token = true, m.token[:0]
 	case !m.long:
 		m.token = append(m.token, p[:n]...)
 	}
 	return n, nil
+}
+
+// look finds out whether a text begins like a document of its own, before more of it is taken; one that does not is written
+// as it came.
+func (m *Masker) look(p []byte, done bool) {
+	if m.begun || m.long {
+		return
+	}
+	if len(m.token) == 0 && !done {
+		switch p[0] {
+		case '{', '[':
+			m.begun, m.keep = true, true
+			return
+		case ' ', '\\':
+		default:
+			m.inner, m.quiet = nil, false
+			m.out = append(m.out, '"')
+			return
+		}
+	}
+	m.keep = true
+	first := byte('x') // of what has come and what comes, without spaces
+	if !done {
+		if !m.text.plain() {
+			return // an escape is under way
+		}
+		begin := bytes.TrimLeft(unquote(nil, append(m.token[:len(m.token):len(m.token)], p...)), " \t\r\n")
+		switch {
+		case len(begin) > 0:
+			first = begin[0]
+		case len(m.token) < maxSpace:
+			return
+		default:
+			first = '{' // it is looked at when all of it is there
+		}
+	}
+	switch first {
+	case '{', '[', '"':
+		m.begun = true
+	default:
+		m.inner, m.quiet, m.keep = nil, false, false
+		m.out = append(append(m.out, '"'), m.token...)
+		m.token = m.token[:0]
+	}
 }
 
 func (m *Masker) inName(p []byte, done bool) error {
@@ -459,6 +515,15 @@ func (m *Masker) endText() {
 		m.out = AppendString(m.out, m.again(string(unquote(nil, m.token))))
 	case m.again != nil:
 		m.out = append(m.out, "null"...)
+	case m.inner != nil && m.long:
+		m.out = AppendString(m.out, mask.Redacted)
+	case m.inner != nil:
+		text := string(unquote(nil, m.token))
+		if shown := m.inner(m.hider, text); shown != text {
+			m.out = AppendString(m.out, shown)
+		} else {
+			m.out = append(append(append(m.out, '"'), m.token...), '"')
+		}
 	case m.treat.Mask != access.MaskNone:
 		m.show(mask.Text, unquote(nil, m.token))
 	}

@@ -223,7 +223,7 @@ func TestAHiddenColumnIsNotShownForADistance(t *testing.T) {
 		at: access.Resource{Target: "vectors", Namespace: "default", Collection: "customers"}, schema: schemaOf(described("customers")),
 		p: &access.Protection{Fields: []access.FieldRule{{Pattern: "**.distance", Treatment: access.Treatment{Mask: access.MaskNull, Rule: "r"}}}},
 	}
-	if n := v.member("distance", []*search{{vectors: []string{"vec"}}}); n == nil || n.Treatment.Mask != access.MaskNull {
+	if n := v.member("distance", []*search{{vectors: []string{"vec"}}}, nil); n == nil || n.Treatment.Mask != access.MaskNull {
 		t.Errorf("%+v", n)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
 	"github.com/vecgate/vecgate/internal/protocol/milvus/expr"
 )
 
@@ -14,15 +15,10 @@ type view struct {
 	p      *access.Protection
 }
 
-// field is what happens to a field, which is a column, or a key inside of one: what hides the whole hides its parts.
+// field is what happens to a field, which is a column, or a key inside of one.
 func (v *view) field(path string) access.Treatment {
-	for i := 0; i <= len(path); i++ {
-		if i < len(path) && path[i] != '.' {
-			continue
-		}
-		if t := v.p.Field(v.at, path[:i], i == len(path) && v.isVector(path)); t.Mask != access.MaskNone {
-			return t
-		}
+	if t := v.p.Field(v.at, path, v.isVector(path)); t.Mask != access.MaskNone {
+		return t
 	}
 	if v.schema.columns[columnOf(path)] == nil {
 		if t := v.p.Field(v.at, expr.Meta, false); t.Mask != access.MaskNone {
@@ -31,6 +27,9 @@ func (v *view) field(path string) access.Treatment {
 	}
 	return access.Treatment{}
 }
+
+// fields are what is hidden below columns.
+func (v *view) fields() *hidden.Fields { return hidden.Of(v.p, v.field, v.at) }
 
 // columnOf is the first part of a path.
 func columnOf(path string) string {
@@ -43,61 +42,13 @@ func (v *view) isVector(path string) bool {
 	return col != nil && col.vector
 }
 
-// within says whether some value inside of a field is hidden, and by which rule.
-func (v *view) within(path string) (rule string, hidden bool) {
-	if v.p == nil {
-		return "", false
-	}
-	for _, f := range v.p.Fields {
-		if f.Treatment.Mask != access.MaskNone && reachesInto(string(f.Pattern), v.at, path) {
-			return f.Treatment.Rule, true
-		}
-	}
-	return "", false
-}
-
-// reachesInto says whether a field pattern can match a field inside of path. A dot anywhere after the last slash can be
-// the one between collection and field, as access.FieldPattern reads it.
-func reachesInto(pattern string, at access.Resource, path string) bool {
-	for i := strings.LastIndexByte(pattern, '/') + 1; i < len(pattern); i++ {
-		if pattern[i] == '.' && begins(pattern[i+1:], path+".") && access.Pattern(pattern[:i]).Match(at) {
-			return true
-		}
-	}
-	return false
-}
-
-// begins says whether a glob can match a text that begins with prefix and goes on.
-func begins(glob, prefix string) bool {
-	for i := range len(glob) {
-		if glob[i] == '*' {
-			return true // what stands before it has matched, and it takes the rest
-		}
-		if i == len(prefix) {
-			return true
-		}
-		if glob[i] != prefix[i] {
-			return false
-		}
-	}
-	return false
-}
-
 // any says whether anything of the collection is hidden.
 func (v *view) any() bool {
 	if v.p == nil {
 		return false
 	}
-	for _, f := range v.p.Fields {
-		if f.Treatment.Mask == access.MaskNone {
-			continue
-		}
-		pattern := string(f.Pattern)
-		for i := strings.LastIndexByte(pattern, '/') + 1; i < len(pattern); i++ {
-			if pattern[i] == '.' && access.Pattern(pattern[:i]).Match(v.at) {
-				return true
-			}
-		}
+	if v.p.Inside(v.at, "").Mask != access.MaskNone {
+		return true
 	}
 	for _, r := range v.p.Vectors {
 		if r.Treatment.Mask != access.MaskNone && r.Pattern.Match(v.at) {
@@ -107,13 +58,23 @@ func (v *view) any() bool {
 	return false
 }
 
-// whole is what happens to a field of which some part may be hidden: as if all of it were.
+// whole is what happens to a field in a condition or a computation: as if all of it were hidden when that could tell what is
+// inside. No condition compares a whole object with another but one on the column, so that a rule about names at any depth
+// leaves conditions on other keys alone.
 func (v *view) whole(path string) access.Treatment {
 	t := v.field(path)
-	if t.Mask == access.MaskNone && v.schema.opaque(columnOf(path)) {
-		if rule, hidden := v.within(path); hidden {
-			t = access.Treatment{Mask: access.MaskNull, Rule: rule}
-		}
+	if t.Mask != access.MaskNone || !v.schema.opaque(columnOf(path)) {
+		return t
+	}
+	inside := v.p.Named(v.at, path)
+	switch {
+	case path == expr.Meta:
+		inside = v.p.Inside(v.at, "")
+	case v.schema.columns[path] != nil:
+		inside = v.p.Inside(v.at, path)
+	}
+	if inside.Mask != access.MaskNone {
+		t = access.Treatment{Mask: access.MaskNull, Rule: inside.Rule}
 	}
 	return t
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/mask"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 	"github.com/vecgate/vecgate/internal/protocol/milvus/expr"
 )
@@ -22,6 +23,8 @@ type masker struct {
 	*view
 	hider    *mask.Hider
 	computed bool // the answer holds numbers that were computed, not columns
+	below    *hidden.Fields
+	looked   bool // below is known
 }
 
 // withheld stands in the place of an error message of the database.
@@ -184,6 +187,7 @@ func (k *masker) column(col *schemapb.FieldData, path string) (keep bool, err er
 				inner = k.p.Field(k.at, path+"."+name, true)
 			}
 			if inner.Mask == access.MaskNone {
+				k.texts(part.GetScalars(), path+"."+name)
 				kept = append(kept, part)
 			}
 		}
@@ -207,6 +211,7 @@ func (k *masker) scalars(col *schemapb.FieldData, s *schemapb.ScalarField, path 
 		return k.documents(docs.GetData(), path)
 	}
 	if t.Mask == access.MaskNone {
+		k.texts(s, path)
 		return nil
 	}
 	texts, binaries := s.GetStringData().GetData(), s.GetBytesData().GetData()
@@ -277,7 +282,10 @@ func nothing(col *schemapb.FieldData, s *schemapb.ScalarField) {
 
 // documents masks JSON values by the paths of what is in them.
 func (k *masker) documents(docs [][]byte, path string) error {
-	root := k.node(path)
+	root := k.inside().Node(path)
+	if root == nil {
+		return nil
+	}
 	for i, doc := range docs {
 		if len(bytes.TrimSpace(doc)) == 0 {
 			continue
@@ -295,32 +303,27 @@ func (k *masker) documents(docs [][]byte, path string) error {
 	return nil
 }
 
-// node says what happens to a value inside of a document, which has the path, and to what is in it.
-func (k *masker) node(path string) *jsonstream.Node {
-	n := &jsonstream.Node{Items: &jsonstream.Node{}}
-	inside := map[string]*jsonstream.Node{}
-	n.Field = func(key string) *jsonstream.Node {
-		found, ok := inside[key]
-		if !ok {
-			if len(inside) >= mostKeys {
-				clear(inside)
-			}
-			name := key
-			if path != "" {
-				name = path + "." + key
-			}
-			found = k.node(name)
-			found.Treatment = k.field(name)
-			inside[key] = found
-		}
-		return found
+// inside are the fields below columns, for all columns of an answer.
+func (k *masker) inside() *hidden.Fields {
+	if !k.looked {
+		k.below, k.looked = k.fields(), true
 	}
-	n.Items.Field, n.Items.Items = n.Field, n.Items
-	return n
+	return k.below
 }
 
-// mostKeys is how many keys of a document are kept in mind.
-const mostKeys = 1000
+// texts hides in texts that are documents of their own.
+func (k *masker) texts(s *schemapb.ScalarField, path string) {
+	f := k.inside()
+	if f == nil {
+		return
+	}
+	for i, text := range s.GetStringData().GetData() {
+		s.GetStringData().Data[i] = f.Text(k.hider, path, text)
+	}
+	for _, list := range s.GetArrayData().GetData() {
+		k.texts(list, path)
+	}
+}
 
 // length is how many rows a column has.
 func length(col *schemapb.FieldData) int {

@@ -237,8 +237,8 @@ func TestEveryPartOfARESTAnswerIsMasked(t *testing.T) {
 	w := protocoltest.Start(t, restSuite())
 	w.Oblige(access.Obligations{Protection: protection})
 	for path, want := range map[string]string{
-		"entities/query":  `{"code":0,"cost":0,"data":[{"id":1,"email":"[redacted]","city":"[redacted]","age":null,"tenant":"acme","meta":null,"vec":null,"color":"red","meta2":{"email":1}}]}`,
-		"entities/search": `{"code":0,"cost":0,"data":[{"distance":0.12,"id":1,"email":"[redacted]","city":"[redacted]","age":null,"tenant":"acme","meta":null,"vec":null,"color":"red","meta2":{"email":1}}],"topks":[1]}`,
+		"entities/query":  `{"code":0,"cost":0,"data":[{"id":1,"email":"[redacted]","city":"[redacted]","age":null,"tenant":"acme","meta":"{\"phone\":\"****77d0\"}","vec":null,"color":"red","meta2":{"email":null}}]}`,
+		"entities/search": `{"code":0,"cost":0,"data":[{"distance":0.12,"id":1,"email":"[redacted]","city":"[redacted]","age":null,"tenant":"acme","meta":"{\"phone\":\"****77d0\"}","vec":null,"color":"red","meta2":{"email":null}}],"topks":[1]}`,
 	} {
 		body := `{"collectionName":"customers","filter":"id in [1]","outputFields":["*"]}`
 		if strings.HasSuffix(path, "search") {

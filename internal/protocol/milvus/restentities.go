@@ -12,6 +12,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 	"github.com/vecgate/vecgate/internal/protocol/milvus/expr"
@@ -282,20 +283,23 @@ func (v *view) rows(sent jsonstream.Value, o *access.Obligations, searched []*se
 	if !v.any() {
 		return obliged
 	}
-	known := map[string]*jsonstream.Node{}
+	known, fields := map[string]*jsonstream.Node{}, v.fields()
 	point.Field = func(name string) *jsonstream.Node {
 		n, ok := known[name]
 		if !ok {
-			if len(known) >= mostKeys {
+			if len(known) >= mostColumns {
 				clear(known)
 			}
-			n = v.member(name, searched)
+			n = v.member(name, searched, fields)
 			known[name] = n
 		}
 		return n
 	}
 	return obliged
 }
+
+// mostColumns is how many names of fields are kept in mind.
+const mostColumns = 1000
 
 // answer is a mask of a whole answer, of which data is a part. Its message can quote what is hidden.
 func (v *view) answer(data *jsonstream.Node) *jsonstream.Node {
@@ -307,7 +311,7 @@ func (v *view) answer(data *jsonstream.Node) *jsonstream.Node {
 }
 
 // member says what happens to a field of a point.
-func (v *view) member(name string, searched []*search) *jsonstream.Node {
+func (v *view) member(name string, searched []*search, fields *hidden.Fields) *jsonstream.Node {
 	if t := v.distances(searched); name == "distance" && t.Mask != access.MaskNone {
 		return &jsonstream.Node{Treatment: t}
 	}
@@ -329,20 +333,17 @@ func (v *view) member(name string, searched []*search) *jsonstream.Node {
 	if t.Mask != access.MaskNone {
 		return &jsonstream.Node{Treatment: t}
 	}
-	if col := v.schema.columns[path]; col != nil && v.schema.opaque(path) {
-		// Milvus writes such a column as a text with a document in it, where nothing can be told apart.
-		if rule, hidden := v.within(path); hidden {
-			return &jsonstream.Node{Treatment: access.Treatment{Mask: access.MaskNull, Rule: rule}}
+	n := fields.Node(path)
+	switch col := v.schema.columns[path]; {
+	case col != nil && v.schema.opaque(path):
+		return fields.Written(path)
+	case col == nil && !v.schema.exists:
+		if n == nil {
+			n = &jsonstream.Node{}
 		}
+		n.Treatment = v.p.Field(v.at, path, true) // whatever it is, it could be a vector
 	}
-	if v.schema.columns[path] == nil {
-		n := (&masker{view: v}).node(path)
-		if !v.schema.exists {
-			n.Treatment = v.p.Field(v.at, path, true) // whatever it is, it could be a vector
-		}
-		return n
-	}
-	return nil
+	return n
 }
 
 // rowTexts are the texts of one field of all rows that are written; ok says that every row has one.
@@ -438,7 +439,7 @@ func (v *view) writtenRows() *jsonstream.Node {
 	if !v.any() {
 		return nil
 	}
-	ids := &jsonstream.Node{Items: v.member(v.schema.key, nil)}
+	ids := &jsonstream.Node{Items: v.member(v.schema.key, nil, nil)}
 	return v.answer(&jsonstream.Node{Fields: map[string]*jsonstream.Node{"insertIds": ids, "upsertIds": ids}})
 }
 

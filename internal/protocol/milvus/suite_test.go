@@ -19,6 +19,7 @@ import (
 	"github.com/vecgate/vecgate/internal/audit"
 	"github.com/vecgate/vecgate/internal/protocol/grpcwire"
 	"github.com/vecgate/vecgate/internal/protocol/httpwire"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 	"github.com/vecgate/vecgate/internal/protocol/protocoltest"
 )
 
@@ -133,6 +134,29 @@ func restSuite() *protocoltest.Suite {
 		},
 		Large: func(n int) string {
 			return `{"code":0,"data":[` + restRow + strings.Repeat(","+restRow, n/len(restRow)) + `]}`
+		},
+		Nested: &protocoltest.Nested{
+			Answer: func(fields string) string {
+				meta, rest, _ := strings.Cut(fields[strings.Index(fields, `"meta":`)+len(`"meta":`):], `,"copy"`)
+				head := fields[:strings.Index(fields, `"meta":`)]
+				return `{"code":0,"data":[` + head + `"meta":` + string(jsonstream.AppendString(nil, meta)) + `,"copy"` + rest + `]}` // a column of JSON comes as a text
+			},
+			Where: func(path string) (all []protocoltest.Request) {
+				spelled := []string{path}
+				if outer, inner, ok := strings.Cut(path, "."); ok {
+					spelled = []string{outer + `["` + inner + `"]`, outer + `['` + inner + `']`}
+				}
+				for _, field := range spelled {
+					for _, condition := range []string{field + ` == "x"`, `id > 1 or ` + field + ` like "x%"`, `exists ` + field, `not (` + field + ` in ["x"])`, `json_contains(` + field + `, "x")`} {
+						all = append(all, protocoltest.Request{Method: "POST", Path: restPrefix + "entities/query", Body: `{"collectionName":"customers","filter":` + string(jsonstream.AppendString(nil, condition)) + `}`})
+					}
+				}
+				return all
+			},
+			Whole: []protocoltest.Request{
+				{Method: "POST", Path: restPrefix + "entities/query", Body: `{"collectionName":"customers","filter":"json_contains(meta, 'x')"}`},
+				{Method: "POST", Path: restPrefix + "entities/query", Body: `{"collectionName":"customers","filter":"id > 1 or meta like '%x%'"}`},
+			},
 		},
 		Usable: func(status int, body string) error {
 			var e struct {

@@ -112,12 +112,14 @@ func (p *place) treat(protection *access.Protection, path string) access.Treatme
 }
 
 func (p *place) treatment(protection *access.Protection, path string, depth int) access.Treatment {
-	for i := range len(path) + 1 {
-		if i < len(path) && path[i] != '.' {
-			continue
-		}
-		if t := protection.Field(p.resource, path[:i], p.vector(path[:i])); t.Mask != access.MaskNone {
-			return t
+	if t := protection.Field(p.resource, path, p.vector(path)); t.Mask != access.MaskNone {
+		return t
+	}
+	for i := range len(path) {
+		if path[i] == '.' && p.vector(path[:i]) {
+			if t := protection.Field(p.resource, path[:i], true); t.Mask != access.MaskNone {
+				return t
+			}
 		}
 	}
 	for i := len(path); i > 0; i = strings.LastIndexByte(path[:i], '.') {
@@ -190,44 +192,18 @@ func (p *place) touched(protection *access.Protection, path string) access.Treat
 
 // below is the treatment of a rule for a field that could stand below path, although the mapping does not name it.
 func (p *place) below(protection *access.Protection, path string) access.Treatment {
-	d := p.fields[path]
-	if path != "" && d != nil && d.kind != "flattened" && d.kind != "flat_object" {
+	if path == "" && len(p.fields) == 0 {
+		return protection.Inside(p.resource, "")
+	}
+	for name, d := range p.fields {
+		if (path == "" || name == path) && (d.kind == "flattened" || d.kind == "flat_object") {
+			if t := protection.Inside(p.resource, name); t.Mask != access.MaskNone {
+				return t // a query of the field looks at every value in it
+			}
+		}
+	}
+	if path == "" || p.fields[path] != nil {
 		return access.Treatment{} // what can be asked about is in the mapping
 	}
-	for i := range protection.Fields {
-		pattern := string(protection.Fields[i].Pattern)
-		for dot := strings.LastIndexByte(pattern, '/') + 1; dot < len(pattern); dot++ {
-			if pattern[dot] != '.' {
-				continue
-			}
-			name := pattern[dot+1:]
-			literal, _, starred := strings.Cut(name, "*")
-			if path != "" && !strings.HasPrefix(name, path+".") && !(starred && strings.HasPrefix(path+".", literal)) {
-				continue
-			}
-			if path == "" && len(p.fields) > 0 && p.mapped(name) {
-				continue // has been asked about by its name
-			}
-			if access.Pattern(pattern[:dot]).Match(p.resource) {
-				return protection.Fields[i].Treatment
-			}
-		}
-	}
-	return access.Treatment{}
-}
-
-// mapped says whether the mapping settles what a rule's name can stand for.
-func (p *place) mapped(name string) bool {
-	if !strings.Contains(name, ".") && !strings.Contains(name, "*") {
-		return true
-	}
-	for n, d := range p.fields {
-		if d.kind == "flattened" || d.kind == "flat_object" {
-			literal, _, _ := strings.Cut(name, "*")
-			if strings.HasPrefix(name, n+".") || strings.HasPrefix(n+".", literal) {
-				return false
-			}
-		}
-	}
-	return true
+	return protection.Named(p.resource, path)
 }

@@ -36,6 +36,7 @@ const mapping = `{"properties":{
 // answers is what the stand-in says to look-ups.
 var answers = map[string]string{
 	"/customers/_mapping": `{"customers":{"mappings":` + mapping + `}}`,
+	"/posts/_mapping":     `{"posts":{"mappings":{"properties":{"city":{"type":"keyword"},"email":{"type":"keyword"},"copy":{"type":"text"},"meta":{"properties":{"email":{"type":"keyword"},"city":{"type":"keyword"},"list":{"properties":{"email":{"type":"keyword"}}}}}}}}}`,
 	"/people/_mapping":    `{"customers":{"mappings":` + mapping + `}}`,
 	"/both/_mapping":      `{"customers":{"mappings":` + mapping + `},"secrets":{"mappings":{}}}`,
 	"/_alias/people":      `{"customers":{"aliases":{"people":{}}}}`,
@@ -84,6 +85,25 @@ func suite() *protocoltest.Suite {
 		Large: func(n int) string {
 			record := fmt.Sprintf(`{"_id":"1","_source":{"email":%q,"n":%q}}`, protocoltest.Canary, strings.Repeat("v", 80))
 			return `{"hits":{"hits":[` + record + strings.Repeat(","+record, n/len(record)) + `]},"took":1}`
+		},
+		Nested: &protocoltest.Nested{
+			Read: protocoltest.Request{Method: "POST", Path: "/posts/_search", Body: `{"query":{"match_all":{}}}`},
+			Answer: func(fields string) string {
+				return `{"took":1,"hits":{"total":{"value":1},"max_score":1,"hits":[{"_index":"posts","_id":"1","_score":1,"_source":` + fields + `}]}}`
+			},
+			Where: func(path string) (all []protocoltest.Request) {
+				for _, body := range []string{
+					`{"query":{"term":{"` + path + `":"x"}}}`, `{"query":{"exists":{"field":"` + path + `"}}}`, `{"query":{"bool":{"must_not":[{"prefix":{"` + path + `":"x"}}]}}}`,
+					`{"query":{"match_all":{}},"sort":["` + path + `"]}`, `{"query":{"match_all":{}},"aggs":{"a":{"terms":{"field":"` + path + `"}}}}`, `{"query":{"multi_match":{"query":"x","fields":["` + path + `"]}}}`,
+				} {
+					all = append(all, protocoltest.Request{Method: "POST", Path: "/posts/_search", Body: body})
+				}
+				return all
+			},
+			Whole: []protocoltest.Request{
+				{Method: "POST", Path: "/posts/_search", Body: `{"query":{"exists":{"field":"meta"}}}`},
+				{Method: "POST", Path: "/posts/_search", Body: `{"query":{"multi_match":{"query":"x","fields":["meta.*"]}}}`},
+			},
 		},
 		Usable: func(status int, body string) error {
 			var e struct {

@@ -2,8 +2,10 @@ package opensearch
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
@@ -16,6 +18,8 @@ type view struct {
 	protection *access.Protection
 	inner      map[string]string // inner hits by name: what their _source is relative to
 	score      access.Treatment
+	texts      *hidden.Fields
+	looked     bool // texts is known
 }
 
 // treat is the strictest of what the indices ask for.
@@ -33,7 +37,23 @@ func (v *view) values(prefix string) *jsonstream.Node {
 	if v.protection.Empty() {
 		return nil
 	}
-	n := &jsonstream.Node{}
+	return v.node(prefix)
+}
+
+// fields are what is hidden in texts that are documents of their own.
+func (v *view) fields() *hidden.Fields {
+	if !v.looked {
+		places := make([]access.Resource, len(v.at))
+		for i, p := range v.at {
+			places[i] = p.resource
+		}
+		v.texts, v.looked = hidden.Of(v.protection, nil, places...), true
+	}
+	return v.texts
+}
+
+func (v *view) node(prefix string) *jsonstream.Node {
+	n := &jsonstream.Node{Document: v.fields().Document(strings.TrimSuffix(prefix, "."))}
 	n.Items = n
 	seen := map[string]*jsonstream.Node{}
 	n.Field = func(name string) *jsonstream.Node {
@@ -43,7 +63,7 @@ func (v *view) values(prefix string) *jsonstream.Node {
 			if t := v.treat(path); t.Mask != access.MaskNone {
 				child = &jsonstream.Node{Treatment: t}
 			} else {
-				child = v.values(path + ".")
+				child = v.node(path + ".")
 			}
 			if len(seen) < mostSeen {
 				seen[name] = child
@@ -64,7 +84,7 @@ func (v *view) marked() *jsonstream.Node {
 			t.Mask = access.MaskNull
 			return &jsonstream.Node{Treatment: t}
 		}
-		return nil
+		return &jsonstream.Node{Items: &jsonstream.Node{Document: v.fields().Document(name)}}
 	}}
 }
 
@@ -120,7 +140,7 @@ func (v *view) shards() *jsonstream.Node {
 // hits are the documents that a search found; prefix is what their _source is relative to.
 func (v *view) hits(prefix string) *jsonstream.Node {
 	score := &jsonstream.Node{Treatment: v.score}
-	var sorted *jsonstream.Node
+	sorted := &jsonstream.Node{Items: &jsonstream.Node{Document: v.fields().Document("")}}
 	if v.score.Mask != access.MaskNone {
 		sorted = &jsonstream.Node{Items: &jsonstream.Node{Treatment: v.score}}
 	}
@@ -146,7 +166,7 @@ func (v *view) hits(prefix string) *jsonstream.Node {
 
 // computed are aggregations. None of them is over a hidden field; documents stand below a member of one name.
 func (v *view) computed() *jsonstream.Node {
-	n := &jsonstream.Node{}
+	n := &jsonstream.Node{Document: v.fields().Document("")}
 	n.Items = n
 	n.Field = func(name string) *jsonstream.Node {
 		if name == "hits" {

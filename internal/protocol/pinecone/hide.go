@@ -8,6 +8,7 @@ import (
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/mask"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
 	pb "github.com/vecgate/vecgate/internal/protocol/pinecone/pineconepb"
 )
 
@@ -18,6 +19,7 @@ var errAnswer = errors.New("the answer is not of the type that was expected")
 type cover struct {
 	p             *access.Protection
 	at            []access.Resource
+	fields        *hidden.Fields
 	id            access.Treatment
 	metadata      access.Treatment
 	dense, sparse access.Treatment
@@ -25,7 +27,7 @@ type cover struct {
 }
 
 func covering(p *access.Protection, at []access.Resource) *cover {
-	c := &cover{p: p, at: at, id: hiddenID(field(p, at, fieldID, false)), metadata: field(p, at, "metadata", false)}
+	c := &cover{p: p, at: at, fields: hidden.Of(p, nil, at...), id: hiddenID(field(p, at, fieldID, false)), metadata: field(p, at, "metadata", false)}
 	c.dense, c.sparse = vectors(p, at)
 	c.score = distances(strictest(c.dense, c.sparse))
 	return c
@@ -87,10 +89,14 @@ func (c *cover) hidden(h *mask.Hider, metadata *structpb.Struct) *structpb.Struc
 	if c.metadata.Mask != access.MaskNone {
 		return nil
 	}
+	if c.fields == nil {
+		return metadata
+	}
 	for name, v := range metadata.GetFields() {
-		t := field(c.p, c.at, name, false)
+		t := c.fields.Treat(name)
 		switch {
 		case t.Mask == access.MaskNone:
+			c.inside(h, v, name)
 		case t.Mask == access.MaskDrop:
 			delete(metadata.Fields, name)
 		default:
@@ -98,6 +104,27 @@ func (c *cover) hidden(h *mask.Hider, metadata *structpb.Struct) *structpb.Struc
 		}
 	}
 	return metadata
+}
+
+// inside hides in a value that is not hidden as a whole, in lists and in texts that are documents of their own. Metadata is
+// flat; an object in it is one of a form that is not known yet.
+func (c *cover) inside(h *mask.Hider, v *structpb.Value, path string) {
+	switch k := v.GetKind().(type) {
+	case *structpb.Value_StringValue:
+		k.StringValue = c.fields.Text(h, path, k.StringValue)
+	case *structpb.Value_ListValue:
+		for _, item := range k.ListValue.GetValues() {
+			c.inside(h, item, path)
+		}
+	case *structpb.Value_StructValue:
+		for name, inner := range k.StructValue.GetFields() {
+			if t := c.fields.Treat(path + "." + name); t.Mask != access.MaskNone {
+				k.StructValue.Fields[name] = hide(h, t, inner)
+			} else {
+				c.inside(h, inner, path+"."+name)
+			}
+		}
+	}
 }
 
 // hide is what a value of metadata becomes; a list becomes null.

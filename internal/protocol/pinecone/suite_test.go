@@ -55,6 +55,18 @@ func suite() *protocoltest.Suite {
 			rec := fmt.Sprintf(`{"id":"1","values":[%q],"metadata":{"email":%q,"n":%q}}`, canary, canary, strings.Repeat("v", 120))
 			return `{"matches":[` + rec + strings.Repeat(","+rec, n/len(rec)) + `]}`
 		},
+		Nested: &protocoltest.Nested{
+			Flat: true,
+			Answer: func(fields string) string {
+				return `{"matches":[{"id":"1","metadata":` + fields + `}],"namespace":"people"}`
+			},
+			Where: func(path string) (all []protocoltest.Request) {
+				for _, filter := range []string{`{"` + path + `":"x"}`, `{"` + path + `":{"$exists":true}}`, `{"$or":[{"n":1},{"` + path + `":{"$in":["x"]}}]}`} {
+					all = append(all, protocoltest.Request{Method: "POST", Path: "/query", Body: `{"vector":[1],"topK":1,"filter":` + filter + `}`})
+				}
+				return all
+			},
+		},
 		Usable: func(status int, body string) error {
 			var e struct {
 				Message string

@@ -2,6 +2,7 @@ package pinecone
 
 import (
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
@@ -56,6 +57,7 @@ func shown(p *access.Protection, at []access.Resource, filled bool) *jsonstream.
 		}
 	}
 	score := &jsonstream.Node{Treatment: distances(strictest(dense, sparse))}
+	fields := hidden.Of(p, nil, at...)
 	keys := map[string]*jsonstream.Node{}
 	key := func(name string) *jsonstream.Node {
 		n, ok := keys[name]
@@ -63,7 +65,9 @@ func shown(p *access.Protection, at []access.Resource, filled bool) *jsonstream.
 			if len(keys) >= mostKeys {
 				clear(keys)
 			}
-			n = &jsonstream.Node{Treatment: field(p, at, name, false)}
+			if n = fields.Node(name); n == nil {
+				n = &jsonstream.Node{}
+			}
 			keys[name] = n
 		}
 		return n

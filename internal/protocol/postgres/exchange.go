@@ -21,18 +21,19 @@ type exchange struct {
 	ownFlush bool // the run was cut, with a Flush of our own
 	stray    bool // COPY data stands between its messages
 
-	op        access.Operation
-	canonical []byte
-	shown     []byte // where the text for people is put together
-	fault     *fault // why the target would refuse it, in its own words
-	view      view
-	runs      []execution
-	copyIn    bool
-	work      bool // it does what a held request would block on
-	ticket    string
-	under     string // the settings as they will be where planning has come to
-	redact    bool
-	obliged   bool // once at least; the second time people have released what the plan said
+	op         access.Operation
+	canonical  []byte
+	shown      []byte // where the text for people is put together
+	fault      *fault // why the target would refuse it, in its own words
+	view       view
+	runs       []execution
+	copyIn     bool
+	work       bool // it does what a held request would block on
+	ticket     string
+	under      string // the settings as they will be where planning has come to
+	redact     bool
+	protection *access.Protection // that was taken on
+	obliged    bool               // once at least; the second time people have released what the plan said
 
 	cancel    context.CancelCauseFunc
 	watch     *watcher

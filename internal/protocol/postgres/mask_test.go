@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -95,6 +96,44 @@ func TestMaskedColumnsAreMaskedOnEveryWay(t *testing.T) {
 	}
 	if strings.Contains(string(w.journal.answers), "secret7@") {
 		t.Error("the tape of what the client got has what the client did not get")
+	}
+}
+
+// A rule about something inside of a column of JSON is fulfilled where the column comes back as it is; nothing is computed of it.
+func TestDocumentsInColumnsAreMaskedInside(t *testing.T) {
+	rules := &access.Protection{ID: 3, Fields: []access.FieldRule{
+		{Pattern: "products/public/notes.meta.email", Treatment: access.Treatment{Mask: access.MaskRedact, Rule: "personal-data"}},
+		{Pattern: "products/public/notes.meta.**.phone", Treatment: access.Treatment{Mask: access.MaskDrop, Rule: "personal-data"}},
+	}}
+	w := analyzed(t, access.Obligations{Protection: rules}, "create table notes (id int primary key, meta jsonb, plain json, body text)",
+		`insert into notes values (1, '{"email":"secret1@example.com","city":"Bonn","people":[{"phone":"secret-phone"}],"copy":"{\"metadata\":{\"phone\":\"secret-2\"}}"}', '{"email":"open@example.com"}', 'text')`,
+		"create view seen as select id, meta as m from notes")
+	conn := w.connect()
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec, pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheStatement} {
+		for _, text := range []string{"select meta from notes where id = $1", "select n.meta from notes n where id = $1", "select m from seen where id = $1", "update notes set body = 'x' where id = $1 returning meta"} {
+			var shown string
+			if err := conn.QueryRow(t.Context(), text, mode, 1).Scan(&shown); err != nil {
+				t.Fatalf("%v: %s: %v", mode, text, err)
+			}
+			var read struct{ Email, City string }
+			if err := json.Unmarshal([]byte(shown), &read); err != nil || read.Email != "[redacted]" || read.City != "Bonn" || strings.Contains(shown, "secret") || strings.Contains(shown, `"phone"`) {
+				t.Errorf("%v: %s: %s, %v", mode, text, shown, err)
+			}
+		}
+	}
+	var open string
+	if err := conn.QueryRow(t.Context(), "select plain->>'email' from notes where id = 1 and plain->>'email' like 'open%'").Scan(&open); err != nil || open != "open@example.com" {
+		t.Errorf("a column that no rule is about: %q, %v", open, err)
+	}
+	for _, text := range []string{
+		"select meta->>'email' from notes", "select meta::text from notes", "select meta->'city' from notes", "select m->>'email' from seen", "select id from notes where meta->>'email' like 's%'", "select id from notes where meta @> '{\"email\":\"x\"}'",
+		"select id from notes order by meta", "select jsonb_pretty(meta) from notes", "select notes from notes", "select to_jsonb(n) from notes n", "select k.value from notes, jsonb_each_text(meta) k", "copy notes to stdout",
+		"select substring(meta::text from 1 for 50) from notes", "update notes set meta = jsonb_build_object('x', meta->'email') returning meta", "update notes set body = meta::text",
+		"update notes set meta = meta || jsonb_build_object('y', meta->'email')", "select count(distinct meta) from notes", "select meta['email'] from notes", "select max(meta::text) from notes",
+	} {
+		if results, err := conn.PgConn().Exec(t.Context(), text).ReadAll(); state(err) != "42501" {
+			t.Errorf("%s: %v, %v, want 42501", text, err, results)
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/analysis"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/value"
 	"github.com/vecgate/vecgate/internal/protocol/postgres/wire"
@@ -17,7 +19,7 @@ func (x *exchange) Oblige(o *access.Obligations) error {
 			return err
 		}
 	}
-	x.obliged = true
+	x.obliged, x.protection = true, o.Protection
 	if x.fault != nil {
 		return &access.Refusal{Code: access.CodeUnclear, Message: x.fault.message, Hint: x.fault.hint}
 	}
@@ -152,6 +154,23 @@ func described(t *analysis.Treatment, columns []wire.ResultColumn) error {
 	return nil
 }
 
+// documentOf says what happens to a document that is a copy of a column, under all the names that it has.
+func documentOf(p *access.Protection, columns []*analysis.Column) *jsonstream.Node {
+	places := make([]access.Resource, len(columns))
+	for i, c := range columns {
+		places[i] = c.Resource
+	}
+	treat := func(path string) (t access.Treatment) {
+		for _, c := range columns {
+			if t = p.Field(c.Resource, c.Name+"."+path, false); t.Mask != access.MaskNone {
+				break
+			}
+		}
+		return t
+	}
+	return hidden.Of(p, treat, places...).Inside(columns[0].Name)
+}
+
 // rewriterOf returns what rewrites the rows of an execution; nil when they pass as they are.
 func (x *exchange) rewriterOf(e *execution, columns []wire.ResultColumn) (*value.Rewriter, error) {
 	t := e.treatment
@@ -185,6 +204,11 @@ func (x *exchange) rewriterOf(e *execution, columns []wire.ResultColumn) (*value
 		codes[i] = int16(formats[2*i+1])
 	}
 	r, err := value.NewRewriter(x.s.server.masker, x.s.snapshot().types, t.Columns, oids, codes)
+	for i, columns := range t.Inside {
+		if err == nil {
+			r.Inside(i, documentOf(x.protection, columns))
+		}
+	}
 	if err != nil {
 		return nil, leak("%w", err)
 	}

@@ -37,6 +37,8 @@ type Suite struct {
 	Unfulfillable Request
 	// Large makes an answer to Read of about n bytes, in which Canary stands in every record.
 	Large func(n int) string
+	// Nested shows what the path of a field rule means.
+	Nested *Nested
 	// Usable says whether the engine's own clients can show a denial to a person.
 	Usable func(status int, body string) error
 }
@@ -53,6 +55,7 @@ func Run(t *testing.T, s *Suite) {
 		"an obligation that cannot be fulfilled refuses":                  unfulfillable,
 		"a filter narrows what is sent on, or refuses":                    filtered,
 		"a hidden value reaches neither the client nor the record":        hidden,
+		"a field rule means what it means everywhere":                     nested,
 		"a large answer is hidden at every size":                          large,
 		"an answer that cannot be masked is withheld":                     unmaskable,
 		"an answer that breaks off in the middle is seen to":              broken,

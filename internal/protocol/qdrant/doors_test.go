@@ -358,7 +358,7 @@ func TestEveryPartOfAMessageIsMasked(t *testing.T) {
 	}
 	payload := func() map[string]*pb.Value {
 		return pb.NewValueMap(map[string]any{
-			"email": "SECRET", "n": 1, "meta": map[string]any{"phone": "SECRET", "x": "y"}, "list": []any{map[string]any{"email": "open"}}, "team": []any{"SECRET"}, "age": 5,
+			"email": "SECRET", "n": 1, "meta": map[string]any{"phone": "SECRET", "x": "y"}, "list": []any{map[string]any{"mail": "open"}}, "team": []any{"SECRET"}, "age": 5,
 		})
 	}
 	vectors := func() *pb.VectorsOutput {

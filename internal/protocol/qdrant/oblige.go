@@ -78,15 +78,8 @@ func treatVector(p *access.Protection, at access.Resource, name string) access.T
 	return p.Field(at, vectorField(name), true)
 }
 
-// treat is what happens to a field of a payload: what hides a field hides all that is inside of it.
+// treat is what happens to a field of a payload.
 func treat(p *access.Protection, at access.Resource, field string) access.Treatment {
-	for i := range len(field) {
-		if field[i] == '.' {
-			if t := p.Field(at, field[:i], false); t.Mask != access.MaskNone {
-				return t
-			}
-		}
-	}
 	return p.Field(at, field, false)
 }
 

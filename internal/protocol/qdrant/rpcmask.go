@@ -10,6 +10,7 @@ import (
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/mask"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
 )
 
 func stringValue(s string) protoreflect.Value { return protoreflect.ValueOfString(s) }
@@ -20,6 +21,7 @@ type concealer struct {
 	protection *access.Protection
 	hider      *mask.Hider
 	rows       int64
+	hidden     map[access.Resource]*hidden.Fields
 }
 
 // mask hides what must be hidden and counts points. An answer of a kind that it does not know is withheld.
@@ -78,7 +80,7 @@ func (c *concealer) mask(h *mask.Hider, m proto.Message) (int64, error) {
 func (c *concealer) retrieved(list []*pb.RetrievedPoint) {
 	for _, p := range list {
 		c.rows++
-		c.payload(c.parts[0].at, p.GetPayload(), "")
+		c.payload(c.parts[0].at, p.GetPayload())
 		p.Vectors = c.vectors(c.parts[0].at, p.GetVectors())
 		p.OrderValue = c.order(p.GetOrderValue())
 	}
@@ -87,7 +89,7 @@ func (c *concealer) retrieved(list []*pb.RetrievedPoint) {
 func (c *concealer) scored(list []*pb.ScoredPoint) {
 	for _, p := range list {
 		c.rows++
-		c.payload(c.parts[0].at, p.GetPayload(), "")
+		c.payload(c.parts[0].at, p.GetPayload())
 		p.Vectors = c.vectors(c.parts[0].at, p.GetVectors())
 		p.OrderValue = c.order(p.GetOrderValue())
 		p.Score = c.score(p.GetScore())
@@ -106,7 +108,7 @@ func (c *concealer) groups(r *pb.GroupsResult) {
 		g.Id = c.group(g.GetId())
 		for _, l := range c.parts[0].lookups {
 			if found := g.GetLookup(); l.show != nil && found != nil {
-				c.payload(l.at, found.GetPayload(), "")
+				c.payload(l.at, found.GetPayload())
 				found.Vectors = c.vectors(l.at, found.GetVectors())
 				found.OrderValue = nil // it was looked up by its id
 			}
@@ -143,6 +145,9 @@ func (c *concealer) order(v *pb.OrderValue) *pb.OrderValue {
 func (c *concealer) group(id *pb.GroupId) *pb.GroupId {
 	t := c.use(asGroup)
 	if t.Mask == access.MaskNone {
+		if s, ok := id.GetKind().(*pb.GroupId_StringValue); ok {
+			s.StringValue = c.text(asGroup, s.StringValue)
+		}
 		return id
 	}
 	if s, ok := id.GetKind().(*pb.GroupId_StringValue); ok {
@@ -156,6 +161,9 @@ func (c *concealer) group(id *pb.GroupId) *pb.GroupId {
 func (c *concealer) facet(v *pb.FacetValue) *pb.FacetValue {
 	t := c.use(asFacet)
 	if t.Mask == access.MaskNone {
+		if s, ok := v.GetVariant().(*pb.FacetValue_StringValue); ok {
+			s.StringValue = c.text(asFacet, s.StringValue)
+		}
 		return v
 	}
 	if s, ok := v.GetVariant().(*pb.FacetValue_StringValue); ok {
@@ -181,30 +189,68 @@ func (c *concealer) vectors(at access.Resource, v *pb.VectorsOutput) *pb.Vectors
 	return v
 }
 
-func (c *concealer) payload(at access.Resource, fields map[string]*pb.Value, path string) {
+// payload hides in a payload as payloadNode does.
+func (c *concealer) payload(at access.Resource, fields map[string]*pb.Value) {
+	if f := c.fields(at); f != nil {
+		c.object(f, fields, "")
+	}
+}
+
+// fields are what is hidden in the payloads of a collection.
+func (c *concealer) fields(at access.Resource) *hidden.Fields {
+	f, ok := c.hidden[at]
+	if !ok {
+		f = hidden.Of(c.protection, nil, at)
+		if c.hidden == nil {
+			c.hidden = map[access.Resource]*hidden.Fields{}
+		}
+		c.hidden[at] = f
+	}
+	return f
+}
+
+func (c *concealer) object(f *hidden.Fields, fields map[string]*pb.Value, path string) {
 	for name, v := range fields {
 		below := name
 		if path != "" {
 			below = path + "." + name
 		}
-		t := c.protection.Field(at, below, false)
+		t := f.Treat(below)
 		switch {
 		case t.Mask == access.MaskDrop:
 			delete(fields, name)
 		case t.Mask != access.MaskNone:
 			fields[name] = c.value(t, v)
 		default:
-			c.inside(at, v, below)
+			c.inside(f, v, below)
 		}
 	}
 }
 
-// inside looks into objects, and into those in lists.
-func (c *concealer) inside(at access.Resource, v *pb.Value, path string) {
-	c.payload(at, v.GetStructValue().GetFields(), path)
-	for _, item := range v.GetListValue().GetValues() {
-		c.inside(at, item, path)
+// inside looks into objects, into those in lists, and into texts.
+func (c *concealer) inside(f *hidden.Fields, v *pb.Value, path string) {
+	switch k := v.GetKind().(type) {
+	case *pb.Value_StructValue:
+		c.object(f, k.StructValue.GetFields(), path)
+	case *pb.Value_ListValue:
+		for _, item := range k.ListValue.GetValues() {
+			c.inside(f, item, path)
+		}
+	case *pb.Value_StringValue:
+		k.StringValue = f.Text(c.hider, path, k.StringValue)
 	}
+}
+
+// text hides in a text of a field that stands elsewhere in an answer.
+func (c *concealer) text(how as, text string) string {
+	for _, p := range c.parts {
+		for _, u := range p.uses {
+			if u.as == how {
+				text = c.fields(p.at).Text(c.hider, u.field, text)
+			}
+		}
+	}
+	return text
 }
 
 func (c *concealer) value(t access.Treatment, v *pb.Value) *pb.Value {

@@ -80,6 +80,28 @@ func suite() *protocoltest.Suite {
 			record := fmt.Sprintf(`{"id":1,"payload":{"email":%q,"n":%q},"vector":null}`, protocoltest.Canary, strings.Repeat("v", 80))
 			return `{"result":{"points":[` + record + strings.Repeat(","+record, n/len(record)) + `],"next_page_offset":null},"status":"ok","time":0.0}`
 		},
+		Nested: &protocoltest.Nested{
+			Answer: func(fields string) string {
+				return `{"result":{"points":[{"id":1,"payload":` + fields + `}],"next_page_offset":null},"status":"ok","time":0.0}`
+			},
+			Where: func(path string) (all []protocoltest.Request) {
+				quoted := `\"` + strings.ReplaceAll(path, ".", `\".\"`) + `\"`
+				for _, key := range []string{path, strings.ReplaceAll(path, ".", "[]."), strings.ReplaceAll(path, ".", "[0]."), quoted} {
+					if path == "copy" && key != path {
+						continue
+					}
+					all = append(all,
+						protocoltest.Request{Method: "POST", Path: at + "/points/scroll", Body: `{"limit":1,"filter":{"should":[{"key":"` + key + `","match":{"value":"x"}}]}}`},
+						protocoltest.Request{Method: "POST", Path: at + "/points/scroll", Body: `{"limit":1,"filter":{"must_not":[{"is_null":{"key":"` + key + `"}}]}}`},
+						protocoltest.Request{Method: "POST", Path: at + "/points/scroll", Body: `{"limit":1,"order_by":"` + key + `"}`},
+					)
+				}
+				if outer, inner, ok := strings.Cut(path, "."); ok {
+					all = append(all, protocoltest.Request{Method: "POST", Path: at + "/points/scroll", Body: `{"limit":1,"filter":{"must":[{"nested":{"key":"` + outer + `","filter":{"must":[{"key":"` + inner + `","match":{"value":"x"}}]}}}]}}`})
+				}
+				return all
+			},
+		},
 		Usable: func(status int, body string) error {
 			var e struct {
 				Status struct{ Error string }

@@ -2,29 +2,13 @@ package qdrant
 
 import (
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
-// payloadNode says what happens to a payload, or to what is below a field of it.
-func payloadNode(p *access.Protection, at access.Resource, path string) *jsonstream.Node {
-	known := map[string]*jsonstream.Node{}
-	n := &jsonstream.Node{}
-	n.Field = func(name string) *jsonstream.Node {
-		child, ok := known[name]
-		if !ok {
-			below := name
-			if path != "" {
-				below = path + "." + name
-			}
-			child = payloadNode(p, at, below)
-			child.Treatment = p.Field(at, below, false)
-			known[name] = child
-		}
-		return child
-	}
-	n.Items = &jsonstream.Node{Field: n.Field}
-	n.Items.Items = n.Items
-	return n
+// payloadNode says what happens to a payload.
+func payloadNode(p *access.Protection, at access.Resource) *jsonstream.Node {
+	return hidden.Of(p, nil, at).Node("")
 }
 
 // vectorNode says what happens to vectors: one without a name, or several by their names.
@@ -38,7 +22,7 @@ func vectorNode(p *access.Protection, at access.Resource) *jsonstream.Node {
 // pointNode says what happens to a point of an answer to any of the parts.
 func pointNode(parts []*part, p *access.Protection) *jsonstream.Node {
 	at := parts[0].at
-	fields := map[string]*jsonstream.Node{"payload": payloadNode(p, at, ""), "vector": vectorNode(p, at), "vectors": vectorNode(p, at)}
+	fields := map[string]*jsonstream.Node{"payload": payloadNode(p, at), "vector": vectorNode(p, at), "vectors": vectorNode(p, at)}
 	for _, part := range parts {
 		if t := part.scores(p); t.Mask != access.MaskNone {
 			fields["score"] = &jsonstream.Node{Treatment: t}
@@ -58,6 +42,17 @@ func (p *part) used(pr *access.Protection, how as) access.Treatment {
 		}
 	}
 	return access.Treatment{}
+}
+
+// copied is what happens to values of such a field that stand elsewhere in an answer.
+func (p *part) copied(pr *access.Protection, how as) *jsonstream.Node {
+	n := &jsonstream.Node{Treatment: p.used(pr, how)}
+	for _, u := range p.uses {
+		if u.as == how {
+			n.Document = hidden.Of(pr, nil, p.at).Document(u.field)
+		}
+	}
+	return n
 }
 
 func under(name string, n *jsonstream.Node) *jsonstream.Node {
@@ -95,17 +90,17 @@ func pages(parts []*part, p *access.Protection) *jsonstream.Node {
 }
 
 func groups(parts []*part, p *access.Protection) *jsonstream.Node {
-	fields := map[string]*jsonstream.Node{"hits": items(pointNode(parts, p)), "id": {Treatment: parts[0].used(p, asGroup)}}
+	fields := map[string]*jsonstream.Node{"hits": items(pointNode(parts, p)), "id": parts[0].copied(p, asGroup)}
 	for _, l := range parts[0].lookups {
 		if l.show != nil {
-			fields["lookup"] = &jsonstream.Node{Fields: map[string]*jsonstream.Node{"payload": payloadNode(p, l.at, ""), "vector": vectorNode(p, l.at), "order_value": {Treatment: access.Treatment{Mask: access.MaskNull}}}}
+			fields["lookup"] = &jsonstream.Node{Fields: map[string]*jsonstream.Node{"payload": payloadNode(p, l.at), "vector": vectorNode(p, l.at), "order_value": {Treatment: access.Treatment{Mask: access.MaskNull}}}}
 		}
 	}
 	return result(under("groups", items(&jsonstream.Node{Fields: fields})))
 }
 
 func facets(parts []*part, p *access.Protection) *jsonstream.Node {
-	return result(under("hits", items(&jsonstream.Node{Count: true, Fields: map[string]*jsonstream.Node{"value": {Treatment: parts[0].used(p, asFacet)}}})))
+	return result(under("hits", items(&jsonstream.Node{Count: true, Fields: map[string]*jsonstream.Node{"value": parts[0].copied(p, asFacet)}})))
 }
 
 func pairsOf(parts []*part, p *access.Protection) *jsonstream.Node {

@@ -73,24 +73,9 @@ func (w *conditions) oblige(p *access.Protection) error {
 	return nil
 }
 
-// treatment is what happens to a property, or to a part of one (address.city): what its whole, its path and its own name
-// ask for, in that order.
+// treatment is what happens to a property, or to a part of one (address.city).
 func treatment(p *access.Protection, at access.Resource, path string) access.Treatment {
-	if p == nil {
-		return access.Treatment{}
-	}
-	for i := range len(path) {
-		if path[i] == '.' {
-			if t := p.Field(at, path[:i], false); t.Mask != access.MaskNone {
-				return t
-			}
-		}
-	}
-	t := p.Field(at, path, false)
-	if i := strings.LastIndexByte(path, '.'); i >= 0 && t.Mask == access.MaskNone {
-		t = p.Field(at, path[i+1:], false)
-	}
-	return t
+	return p.Field(at, path, false)
 }
 
 // vectorTreatment is what happens to a vector; the name of the one that has none is empty.
@@ -135,20 +120,7 @@ func distances(vectors access.Treatment) access.Treatment {
 
 // protects says whether anything of a collection may be hidden.
 func protects(p *access.Protection, at access.Resource, c *class) bool {
-	if p == nil {
-		return false
-	}
-	for _, f := range p.Fields {
-		resources := string(f.Pattern)
-		slash := strings.LastIndexByte(resources, '/')
-		if dot := strings.IndexByte(resources[slash+1:], '.'); dot >= 0 {
-			resources = resources[:slash+1+dot]
-		}
-		if f.Treatment.Mask != access.MaskNone && access.Pattern(resources).Match(at) {
-			return true
-		}
-	}
-	return vectorsOf(p, at, c).Mask != access.MaskNone
+	return p.Inside(at, "").Mask != access.MaskNone || vectorsOf(p, at, c).Mask != access.MaskNone
 }
 
 // refers says how many collections deep a condition may look through references.

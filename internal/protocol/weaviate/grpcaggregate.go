@@ -106,6 +106,8 @@ func (r *reply) aggregate(a *pb.AggregateReply) int64 {
 					shown = r.text(t, text.Text)
 				}
 				g.GroupedBy.Value = &pb.AggregateReply_Group_GroupedBy_Text{Text: shown}
+			} else if text, ok := g.GetGroupedBy().GetValue().(*pb.AggregateReply_Group_GroupedBy_Text); ok {
+				text.Text = r.document(by.at, by.field, text.Text)
 			}
 		}
 	}
@@ -116,6 +118,9 @@ func (r *reply) aggregate(a *pb.AggregateReply) int64 {
 func (r *reply) computed(a *pb.AggregateReply_Aggregations) {
 	for _, one := range a.GetAggregations() {
 		if treatment(r.p, r.q.at, lower(one.GetProperty())).Mask == access.MaskNone {
+			for _, top := range one.GetText().GetTopOccurences().GetItems() {
+				top.Value = r.document(r.q.at, lower(one.GetProperty()), top.GetValue())
+			}
 			continue
 		}
 		m := one.ProtoReflect()

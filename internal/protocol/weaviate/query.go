@@ -37,18 +37,18 @@ func (q *query) oblige(o *access.Obligations) error {
 	for _, list := range [][]place{q.orders, q.groups} {
 		for _, place := range list {
 			if t := treatment(p, place.at, place.field); t.Mask != access.MaskNone && t.Predicates != "allow" {
-				return hidden(t, place.at, place.field, "nothing may be ordered or grouped by it")
+				return hiddenField(t, place.at, place.field, "nothing may be ordered or grouped by it")
 			}
 		}
 	}
 	for _, field := range q.computed {
 		if t := treatment(p, q.at, field); t.Mask != access.MaskNone {
-			return hidden(t, q.at, field, "nothing may be computed of it")
+			return hiddenField(t, q.at, field, "nothing may be computed of it")
 		}
 	}
 	for _, field := range q.aggregated {
 		if t := treatment(p, q.at, field); t.Mask != access.MaskNone && t.Derived != "null" {
-			return hidden(t, q.at, field, "nothing may be computed of it")
+			return hiddenField(t, q.at, field, "nothing may be computed of it")
 		}
 	}
 	if err := q.obligeWords(p); err != nil {
@@ -136,13 +136,13 @@ func (q *query) mayBeSearched(p *access.Protection) (seen []string, refusal *acc
 		if t.Mask == access.MaskNone || t.Predicates == "allow" {
 			seen = append(seen, field)
 		} else if refusal == nil {
-			refusal = hidden(t, q.at, field, "no words may be looked for in it")
+			refusal = hiddenField(t, q.at, field, "no words may be looked for in it")
 		}
 	}
 	return seen, refusal
 }
 
-func hidden(t access.Treatment, at access.Resource, field, so string) *access.Refusal {
+func hiddenField(t access.Treatment, at access.Resource, field, so string) *access.Refusal {
 	return &access.Refusal{Code: access.CodeObligation, Rule: t.Rule, Message: "field " + field + " of " + at.String() + " is hidden, so " + so}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/mask"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
 	pb "github.com/vecgate/vecgate/internal/protocol/weaviate/weaviatepb"
 )
 
@@ -15,10 +16,12 @@ type reply struct {
 	p *access.Protection
 	q *query
 	h *mask.Hider
+	// hidden are what is hidden in the texts of collections, of one answer.
+	hidden map[access.Resource]*hidden.Fields
 }
 
 func (r reply) with(h *mask.Hider) *reply {
-	r.h = h
+	r.h, r.hidden = h, map[access.Resource]*hidden.Fields{}
 	return &r
 }
 
@@ -37,6 +40,8 @@ func (r *reply) search(a *pb.SearchReply, s *shownObject) int64 {
 		for _, by := range r.q.groups {
 			if t := treatment(r.p, by.at, by.field); t.Mask != access.MaskNone {
 				g.Name = r.text(t, g.GetName())
+			} else {
+				g.Name = r.document(by.at, by.field, g.GetName())
 			}
 		}
 		if r.q.near {
@@ -122,9 +127,15 @@ func (r *reply) inside(v *pb.Value, s stored, path string) {
 		return false
 	}
 	switch kind := v.GetKind().(type) {
+	case *pb.Value_TextValue:
+		kind.TextValue = r.document(s.at, path, kind.TextValue)
 	case *pb.Value_ObjectValue:
 		r.fields(kind.ObjectValue, s, path+".")
 	case *pb.Value_ListValue:
+		texts := kind.ListValue.GetTextValues().GetValues()
+		for i, text := range texts {
+			texts[i] = r.document(s.at, path, text)
+		}
 		for _, object := range kind.ListValue.GetObjectValues().GetValues() {
 			r.fields(object, s, path+".")
 		}
@@ -137,6 +148,16 @@ func (r *reply) inside(v *pb.Value, s stored, path string) {
 			v.Kind = null
 		}
 	}
+}
+
+// document hides in a text that is a document of its own.
+func (r *reply) document(at access.Resource, path, text string) string {
+	f, ok := r.hidden[at]
+	if !ok {
+		f = hidden.Of(r.p, nil, at)
+		r.hidden[at] = f
+	}
+	return f.Text(r.h, path, text)
 }
 
 var null = &pb.Value_NullValue{NullValue: structpb.NullValue_NULL_VALUE}

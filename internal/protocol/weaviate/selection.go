@@ -6,6 +6,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
@@ -113,6 +114,10 @@ func (s *selection) value(f *ast.Field, of stored, path string, depth int) (show
 	}
 	return func(p *access.Protection) *jsonstream.Node {
 		n := &jsonstream.Node{Treatment: treatment(p, of.at, path)}
+		if inside == nil {
+			n.Document = hidden.Of(p, nil, of.at).Document(path)
+			n.Items = &jsonstream.Node{Document: n.Document}
+		}
 		if inside != nil {
 			in := inside(p)
 			n.Fields, n.Field, n.Items = in.Fields, in.Field, in
@@ -342,6 +347,9 @@ func (s *selection) groupedBy(f *ast.Field) (shown, error) {
 						return &jsonstream.Node{Treatment: t}
 					}
 				}
+				for _, by := range s.part.groups {
+					return copied(p, by.at, by.field)
+				}
 				return plain
 			}
 		default:
@@ -482,6 +490,6 @@ func (s *selection) computed(f *ast.Field) (shown, error) {
 		if t := treatment(p, s.part.at, f.Name); t.Mask != access.MaskNone {
 			return nothing // allowed to be computed, and shown as null
 		}
-		return plain
+		return copied(p, s.part.at, f.Name)
 	}, nil
 }

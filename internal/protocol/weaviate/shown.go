@@ -2,6 +2,7 @@ package weaviate
 
 import (
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/hidden"
 	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
@@ -31,8 +32,29 @@ func (o *objects) strictest(of func(stored) access.Treatment) access.Treatment {
 // property is what happens to a property and what is inside of it.
 func (o *objects) property(path string) *jsonstream.Node {
 	n := &jsonstream.Node{Treatment: o.strictest(func(s stored) access.Treatment { return treatment(o.p, s.at, path) })}
+	n.Document = o.fields().Document(path)
 	n.Field = func(name string) *jsonstream.Node { return o.property(path + "." + name) }
-	n.Items = &jsonstream.Node{Field: n.Field}
+	n.Items = &jsonstream.Node{Field: n.Field, Document: n.Document}
+	return n
+}
+
+// fields are what is hidden in texts that are documents of their own.
+func (o *objects) fields() *hidden.Fields {
+	places := make([]access.Resource, len(o.all))
+	for i, s := range o.all {
+		places[i] = s.at
+	}
+	return hidden.Of(o.p, nil, places...)
+}
+
+// copied is what happens to values of a property that is not hidden where they stand elsewhere in an answer.
+func copied(p *access.Protection, at access.Resource, path string) *jsonstream.Node {
+	document := hidden.Of(p, nil, at).Document(path)
+	if document == nil {
+		return plain
+	}
+	n := &jsonstream.Node{Document: document}
+	n.Items, n.Field = n, func(string) *jsonstream.Node { return n }
 	return n
 }
 

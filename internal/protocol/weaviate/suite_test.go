@@ -92,6 +92,19 @@ func suite() *protocoltest.Suite {
 			record := fmt.Sprintf(`{"email":%q,"title":%q}`, protocoltest.Canary, strings.Repeat("v", 80))
 			return `{"data":{"Get":{"Article":[` + record + strings.Repeat(","+record, n/len(record)) + `]}}}`
 		},
+		Nested: &protocoltest.Nested{
+			Read:   protocoltest.Request{Method: "POST", Path: "/v1/graphql", Body: `{"query":"{Get{Article(limit:3){city email meta{email list{email}} copy again}}}"}`},
+			Answer: func(fields string) string { return `{"data":{"Get":{"Article":[` + fields + `]}}}` },
+			Where: func(path string) []protocoltest.Request {
+				if strings.Contains(path, ".") {
+					return nil // Weaviate has no conditions on parts of objects
+				}
+				return []protocoltest.Request{
+					{Method: "POST", Path: "/v1/graphql", Body: `{"query":"{Get{Article(where:{operator:Equal,path:[\"` + path + `\"],valueText:\"x\"}){title}}}"}`},
+					{Method: "POST", Path: "/v1/graphql", Body: `{"query":"{Get{Article(sort:[{path:[\"` + path + `\"]}]){title}}}"}`},
+				}
+			},
+		},
 		Usable: func(status int, body string) error {
 			var e struct{ Error []struct{ Message string } }
 			if err := json.Unmarshal([]byte(body), &e); err != nil || len(e.Error) != 1 || e.Error[0].Message == "" {

@@ -68,7 +68,28 @@ type obliger struct {
 	t *Treatment
 }
 
-func (o *obliger) of(c *Column) access.Treatment { return o.p.Field(c.Resource, c.Name, c.Vector) }
+// of is what happens to a column. One that holds documents of which a rule speaks by the column's name is looked into where it
+// comes back as it is, and counts as hidden everywhere else: what is computed of it is not followed into it.
+func (o *obliger) of(c *Column) access.Treatment {
+	t := o.p.Field(c.Resource, c.Name, c.Vector)
+	if t.Mask == access.MaskNone && !flat[c.TypeOID] && !c.Vector {
+		if inside := o.p.Named(c.Resource, c.Name); inside.Mask != access.MaskNone {
+			t = inside
+			t.Mask = access.MaskInside
+			if t.Predicates == "equality" {
+				t.Predicates = "deny" // of a part is no equality of the whole
+			}
+		}
+	}
+	return t
+}
+
+// flat are the types that hold no documents: of bool to xid, of texts, numbers, times and addresses.
+var flat = map[uint32]bool{
+	16: true, 17: true, 18: true, 19: true, 20: true, 21: true, 23: true, 25: true, 26: true, 27: true, 28: true, 700: true, 701: true, 790: true, 829: true, 869: true, 650: true,
+	1042: true, 1043: true, 1082: true, 1083: true, 1114: true, 1184: true, 1186: true, 1266: true, 1560: true, 1562: true, 1700: true, 2950: true,
+	1000: true, 1005: true, 1007: true, 1009: true, 1014: true, 1015: true, 1016: true, 1021: true, 1022: true, 1115: true, 1182: true, 1185: true, 1231: true, 2951: true,
+}
 
 // refuse says no in words that name the column, the rule and the way out.
 func refuse(c *Column, rule, sentence, hint string) *access.Refusal {
@@ -247,6 +268,12 @@ func (o *obliger) outputs() *access.Refusal {
 			o.t.Columns = make([]access.Treatment, len(o.s.Outputs))
 		}
 		o.t.Columns[i] = t
+		if t.Mask == access.MaskInside {
+			if o.t.Inside == nil {
+				o.t.Inside = map[int][]*Column{}
+			}
+			o.t.Inside[i] = out.Sources
+		}
 	}
 	return nil
 }
@@ -309,7 +336,7 @@ func (o *obliger) reaches(rel *Relation) bool {
 }
 
 // strictness orders masks by how much they hide, for a value that goes by several names.
-var strictness = map[access.Mask]int{access.MaskRound: 1, access.MaskPartial: 2, access.MaskHash: 3, access.MaskRedact: 4, access.MaskNull: 5, access.MaskDrop: 6}
+var strictness = map[access.Mask]int{access.MaskRound: 1, access.MaskInside: 1, access.MaskPartial: 2, access.MaskHash: 3, access.MaskRedact: 4, access.MaskNull: 5, access.MaskDrop: 6}
 
 // redact finds whether errors may carry protected values, and which columns must not come back unmasked by mistake.
 func (o *obliger) redact() {

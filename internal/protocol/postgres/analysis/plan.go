@@ -143,6 +143,8 @@ type Treatment struct {
 	// Columns is what happens to each output by ordinal; nil when nothing is masked. A distance that must be rounded has
 	// the mask access.MaskRound, a derived value that must be hidden access.MaskNull.
 	Columns []access.Treatment
+	// Inside are the columns that outputs whose mask is access.MaskInside are copies of, by ordinal.
+	Inside map[int][]*Column
 	// Redact says that errors and notices may carry protected values.
 	Redact bool
 	// Forbidden are the columns that must not appear in a RowDescription at an ordinal that Columns does not mask.

@@ -1,12 +1,14 @@
 package value
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"strconv"
 
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/mask"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
 // The formats in which a value travels.
@@ -64,6 +66,27 @@ func (m *Masker) hide(dst []byte, t access.Treatment, typ Type, format int16, fi
 		}
 	}
 	return dst, true
+}
+
+// document appends a document with what is in it masked. One that cannot be read is NULL.
+func (m *Masker) document(dst []byte, c *column, field []byte) ([]byte, bool) {
+	switch {
+	case c.inside == nil || c.format != TextFormat && c.format != BinaryFormat:
+		return dst, true
+	case c.typ.Family == JSONB && c.format == BinaryFormat:
+		if len(field) == 0 || field[0] != 1 {
+			return dst, true
+		}
+		field, dst = field[1:], append(dst, 1)
+	case c.typ.Family != JSON && c.typ.Family != JSONB && c.typ.Family != Text:
+		return dst, true
+	}
+	out := bytes.NewBuffer(dst)
+	j := jsonstream.NewMasker(out, c.inside, m.Hider)
+	if _, err := j.Write(field); err != nil || j.Close() != nil {
+		return dst, true
+	}
+	return out.Bytes(), false
 }
 
 // json writes a JSON string where the mask is a text.

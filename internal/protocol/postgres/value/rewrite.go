@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/protocol/jsonstream"
 )
 
 // MaxRow is the longest row that is rewritten, before and after.
@@ -14,7 +15,7 @@ const MaxRow = 16 << 20
 // ErrRow is wrapped by every error of Rewriter.Row: the row cannot be vouched for and must not reach the client.
 var ErrRow = errors.New("row cannot be rewritten")
 
-// A Rewriter rewrites the rows of one result set. It is immutable and safe for concurrent use.
+// A Rewriter rewrites the rows of one result set. It is immutable, and safe for concurrent use unless Inside has been called.
 type Rewriter struct {
 	masker  *Masker
 	columns []column
@@ -25,6 +26,7 @@ type column struct {
 	typ       Type
 	format    int16
 	touched   bool
+	inside    *jsonstream.Node // of a document that is masked inside
 }
 
 // NewRewriter plans the rewriting of rows that have one column per treatment. The type OIDs are those of the
@@ -54,6 +56,10 @@ func NewRewriter(m *Masker, types *Types, treatments []access.Treatment, oids []
 	}
 	return r, nil
 }
+
+// Inside says what happens to a document in a column whose mask is access.MaskInside; without it, the document is NULL. A
+// Rewriter of which this has been said is for one goroutine at a time.
+func (r *Rewriter) Inside(i int, n *jsonstream.Node) { r.columns[i].inside = n }
 
 // Touches reports whether any column is changed at all; rows of a Rewriter that touches nothing need not pass it.
 func (r *Rewriter) Touches() bool {
@@ -98,7 +104,13 @@ func (r *Rewriter) Row(dst, body []byte) ([]byte, error) {
 		}
 		at := len(out)
 		out = append(out, 0, 0, 0, 0)
-		cell, null := r.masker.Mask(out, c.treatment, c.typ, c.format, rest[4:end:end])
+		var cell []byte
+		null := false
+		if c.treatment.Mask == access.MaskInside {
+			cell, null = r.masker.document(out, c, rest[4:end:end])
+		} else {
+			cell, null = r.masker.Mask(out, c.treatment, c.typ, c.format, rest[4:end:end])
+		}
 		size := int64(-1)
 		if null {
 			cell = cell[:at+4]
