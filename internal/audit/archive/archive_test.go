@@ -648,13 +648,27 @@ func TestRequestsAreRefusedWhileTheArchiveIsTooFarBehind(t *testing.T) {
 }
 
 func TestALogGoesOnFromWhatIsInTheArchive(t *testing.T) {
+	for _, left := range []int{1, 2, 3, 4} { // the key, the first piece, a tile, ...
+		t.Run(fmt.Sprint(left), func(t *testing.T) { goOn(t, left) })
+	}
+}
+
+// goOn loses a disk when so many objects of a run were archived, and restores the log.
+func goOn(t *testing.T, left int) {
 	dir, base := t.TempDir(), t.TempDir()
 	g := start(t, dir, directory(t, base))
 	g.work(250)
 	g.sync()
-	g.work(20)
+	g.signed()
+	g.sync()
 	// The disk dies while the next checkpoint is on its way: its records are in the archive, and it is not.
-	left := 2
+	// A segment begins with them, so that its key is the first of them.
+	if err := g.log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	g = start(t, dir, directory(t, base))
+	g.session = 400
+	g.work(20)
 	state := g.log.State()
 	key, err := note.NewVerifier(state.Key)
 	if err != nil {

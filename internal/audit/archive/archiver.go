@@ -427,7 +427,7 @@ func (a *Archiver) keep(ctx context.Context, run *audit.Run) error {
 		}
 		key, err := audit.DataKey(a.o.Dir, run.Segment)
 		if err == nil {
-			err = a.create(ctx, keyName(run.Segment), key, true)
+			err = a.dataKey(ctx, run.Segment, key)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -438,6 +438,27 @@ func (a *Archiver) keep(ctx context.Context, run *audit.Run) error {
 		return err
 	}
 	return a.tiles(ctx, run.Tiles)
+}
+
+// dataKey archives the wrapped key of a segment. One that is there already, and of which no piece of the segment was archived,
+// is of a life that the log did not go on with: the machine was lost then, and the log restored from the archive.
+func (a *Archiver) dataKey(ctx context.Context, number uint32, key []byte) error {
+	err := a.create(ctx, keyName(number), key, true)
+	if _, ok := errors.AsType[*IncidentError](err); !ok {
+		return err
+	}
+	used := false
+	lerr := a.o.Store.List(ctx, fmt.Sprintf("%s%08d/", segmentsFolder, number), "", func(Object) bool {
+		used = true
+		return false
+	})
+	if lerr != nil || used {
+		return errors.Join(err, lerr)
+	}
+	if err := a.o.Store.Erase(ctx, keyName(number)); err != nil {
+		return err
+	}
+	return a.create(ctx, keyName(number), key, true)
 }
 
 // piece archives bytes of a segment. What an attempt before this one left there is compared.
