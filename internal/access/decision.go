@@ -22,6 +22,8 @@ type Decision struct {
 	Reason      Reason
 	Hold        *HoldTerms // set when Effect is Hold
 	Policy      string     // digest of the policy that decided
+	// LookUp says that the attached change ticket counts and Context had no Change: with one, it may be decided otherwise.
+	LookUp bool
 }
 
 // Reason says why, for machines (Code, Rule) and for the person (Sentence).

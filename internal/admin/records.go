@@ -96,6 +96,7 @@ type Record struct {
 	Policy     string          `json:"policy"`
 	Grant      string          `json:"grant"`
 	Ticket     string          `json:"ticket"`
+	TicketHash string          `json:"ticket_sha256"`
 	Rows       int64           `json:"rows"`
 	Bytes      int64           `json:"bytes"`
 	Micros     int64           `json:"micros"`

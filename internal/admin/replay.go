@@ -27,7 +27,11 @@ type Exchange struct {
 	Rule     string          `json:"rule,omitempty"`
 	Code     access.Code     `json:"code,omitempty"`
 	Grant    string          `json:"grant,omitempty"` // the access request that it waited for
-	Lines    []access.Line   `json:"lines,omitempty"`
+	Ticket   string          `json:"ticket,omitempty"`
+	// TicketLink is where the change ticket can be looked at.
+	TicketLink string `json:"ticket_link,omitempty"`
+
+	Lines []access.Line `json:"lines,omitempty"`
 	// Sealed says why the words cannot be shown: sealed to others, or destroyed at the end of their retention.
 	Sealed string `json:"sealed,omitempty"`
 
@@ -73,6 +77,7 @@ func (s *Service) Replay(ctx context.Context, c Caller, session string, from, li
 			return errEnough
 		}
 		n++
+		e.TicketLink = s.LinkTo(e.Ticket)
 		return emit(e)
 	})
 	if errors.Is(err, errEnough) {

@@ -40,6 +40,8 @@ type Request struct {
 	// May says that the caller can decide on it now; Why says why not, when somebody still can.
 	May bool `json:"may_decide"`
 	Why *Why `json:"why_not,omitempty"`
+	// TicketLink is where the change ticket can be looked at.
+	TicketLink string `json:"ticket_link,omitempty"`
 	// Yes is how many distinct persons have agreed so far.
 	Yes int `json:"approvals"`
 }
@@ -53,7 +55,7 @@ type Why struct {
 
 // view shows a request to a caller, or says that the caller may not see it.
 func (s *Service) view(c Caller, r access.Request) (Request, bool) {
-	v := Request{Request: r, Mine: same(c.Subject, &r.Subject)}
+	v := Request{Request: r, Mine: same(c.Subject, &r.Subject), TicketLink: s.LinkTo(r.Ticket)}
 	persons := map[string]bool{}
 	voted := false
 	for _, d := range r.Decisions {

@@ -32,10 +32,20 @@ type Service struct {
 	Targets    Targets
 	Journal    Journal
 	Roles      Roles
+	// TicketLink returns where people look at a change ticket, empty when nobody says; it may be nil.
+	TicketLink func(ticket string) string
 	Log        *slog.Logger
 	Now        func() time.Time
 
 	streams streams
+}
+
+// LinkTo is where people look at a change ticket, empty when nobody says.
+func (s *Service) LinkTo(ticket string) string {
+	if ticket == "" || s.TicketLink == nil {
+		return ""
+	}
+	return s.TicketLink(ticket)
 }
 
 // Journal writes down what people do. It returns once that is durable; what could not be written down does not happen.

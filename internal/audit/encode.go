@@ -45,6 +45,7 @@ func appendRecord(b []byte, r *Record) []byte {
 	b = appendField(b, `,"policy":`, r.Policy)
 	b = appendField(b, `,"grant":`, r.Grant)
 	b = appendField(b, `,"ticket":`, r.Ticket)
+	b = appendField(b, `,"ticket_sha256":`, r.TicketHash)
 	b = appendNumber(b, `,"rows":`, r.Rows)
 	b = appendNumber(b, `,"bytes":`, r.Bytes)
 	b = appendNumber(b, `,"micros":`, r.Micros)
@@ -227,7 +228,7 @@ func shorten(long *Record, step int) *Record {
 	}
 	for _, s := range []*string{
 		&r.Session, &r.Request, &r.Subject, &r.Name, &r.Person, &r.Instance, &r.Actor, &r.Credential, &r.Method, &r.Client, &r.Target,
-		&r.Unclear, &r.Rule, &r.Policy, &r.Grant, &r.Ticket, &r.Error, &r.Detail, &r.State, &r.TextHash,
+		&r.Unclear, &r.Rule, &r.Policy, &r.Grant, &r.Ticket, &r.TicketHash, &r.Error, &r.Detail, &r.State, &r.TextHash,
 	} {
 		*s = cut(*s, 256)
 	}
@@ -246,7 +247,7 @@ func cut(s string, n int) string {
 // tooLong says, from the lengths alone, that a record cannot fit, so that nobody has to encode it to find out.
 func tooLong(r *Record) bool {
 	n := len(r.Name) + len(r.Instance) + len(r.Credential) + len(r.Client) + len(r.Target) + len(r.Unclear) + len(r.Rule) +
-		len(r.Ticket) + len(r.Error) + len(r.Detail) + len(r.Subject) + len(r.Actor) + len(r.Session) + len(r.Request) + 40*len(r.Accesses)
+		len(r.Ticket) + len(r.TicketHash) + len(r.Error) + len(r.Detail) + len(r.Subject) + len(r.Actor) + len(r.Session) + len(r.Request) + 40*len(r.Accesses)
 	for i := 0; i < len(r.Accesses) && n <= maxRecord; i++ {
 		a := &r.Accesses[i]
 		n += len(a.Resource.Target) + len(a.Resource.Namespace) + len(a.Resource.Collection) + len(a.Attributes.Alias)

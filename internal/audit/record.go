@@ -20,6 +20,7 @@ const (
 	TypeSignIn       Type = "signin"    // a credential was shown and accepted outside a session (a cancel key too), or refused anywhere
 	TypeRequest      Type = "request"   // an access request was filed, or changed its state
 	TypeVote         Type = "vote"      // a person decided on an access request
+	TypeTicket       Type = "ticket"    // what a system says of a change ticket, before anything is decided by it
 	TypePolicy       Type = "policy"    // the policy in force changed
 	TypeAdmin        Type = "admin"     // an operator did something: kill a session, replay a recording, ...
 	TypeStart        Type = "start"     // the gateway process began
@@ -58,6 +59,8 @@ type Record struct {
 	Policy string        `json:"policy,omitempty"` // digest of the policy that decided
 	Grant  string        `json:"grant,omitempty"`  // access request that was used, filed, or voted on
 	Ticket string        `json:"ticket,omitempty"`
+	// TicketHash is the text_sha256 of the ticket record that the decision rests on.
+	TicketHash string `json:"ticket_sha256,omitempty"`
 
 	Rows     int64  `json:"rows,omitempty"`
 	Bytes    int64  `json:"bytes,omitempty"`

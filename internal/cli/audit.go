@@ -250,20 +250,34 @@ func newAuditShowCommand(env *Env, dir *string) *cobra.Command {
 	var types []string
 	var since, until string
 	var limit int
-	var asJSON bool
+	var asJSON, said bool
+	var identities []string
 	c := &cobra.Command{
 		Use:   "show [SEQ]",
 		Short: "Show records",
+		Long: "Show records, or one of them. --said shows what is sealed beside it in its place: a change ticket as its system showed it, what was\n" +
+			"asked for; --identity names the age identity that opens it, when the gateway keeps none.",
 		Example: "  vecgate audit show --subject corp:alice --type refusal --since 24h\n" +
-			"  vecgate audit show 73894",
+			"  vecgate audit show 73894\n" +
+			"  vecgate audit show 73893 --said --identity auditor.key",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := audit.OpenDir(*dir)
+			opens, err := readIdentities(identities)
+			if err == nil && said && len(identities) == 0 {
+				opens, err = ownIdentity(*dir)
+			}
+			if err != nil {
+				return err
+			}
+			r, err := audit.OpenDir(*dir, opens...)
 			if err != nil {
 				return noLog(err, *dir)
 			}
 			if len(args) == 1 {
-				return showOne(cmd.Context(), env, r, args[0])
+				return showOne(cmd.Context(), env, r, args[0], said)
+			}
+			if said {
+				return &HintError{Err: errors.New("--said is for one record"), Hint: "vecgate audit show SEQ --said"}
 			}
 			for _, t := range types {
 				if !slices.Contains(recordTypes, audit.Type(t)) {
@@ -311,6 +325,8 @@ func newAuditShowCommand(env *Env, dir *string) *cobra.Command {
 	c.Flags().StringVar(&until, "until", "", "older than this: a duration or a time")
 	c.Flags().IntVar(&limit, "limit", 100, "the last so many records")
 	c.Flags().BoolVar(&asJSON, "json", false, "print records as JSON, one on a line")
+	c.Flags().BoolVar(&said, "said", false, "of one record: what is sealed beside it, as it was said")
+	c.Flags().StringArrayVar(&identities, "identity", nil, "age identity file that opens what was said; may be repeated")
 	return c
 }
 
@@ -319,7 +335,7 @@ const maxShown = 1_000_000
 // recordTypes are those that can be asked for.
 var recordTypes = []audit.Type{
 	audit.TypeIntent, audit.TypeOutcome, audit.TypeRefusal, audit.TypeSessionOpen, audit.TypeSessionClose, audit.TypeSignIn, audit.TypeRequest,
-	audit.TypeVote, audit.TypePolicy, audit.TypeAdmin, audit.TypeStart, audit.TypeStop, audit.TypeRecovered, audit.TypeGap,
+	audit.TypeVote, audit.TypeTicket, audit.TypePolicy, audit.TypeAdmin, audit.TypeStart, audit.TypeStop, audit.TypeRecovered, audit.TypeGap,
 }
 
 func listed(types []audit.Type) string {
@@ -330,7 +346,7 @@ func listed(types []audit.Type) string {
 	return strings.Join(words, ", ")
 }
 
-func showOne(ctx context.Context, env *Env, r *audit.Reader, arg string) error {
+func showOne(ctx context.Context, env *Env, r *audit.Reader, arg string, said bool) error {
 	seq, err := strconv.ParseUint(arg, 10, 63)
 	if err != nil {
 		return fmt.Errorf("%q is not the sequence number of a record", arg)
@@ -339,7 +355,44 @@ func showOne(ctx context.Context, env *Env, r *audit.Reader, arg string) error {
 	if err != nil {
 		return err
 	}
-	return printJSON(env.Stdout, record)
+	if !said {
+		return printJSON(env.Stdout, record)
+	}
+	pieces, err := r.Said(ctx, record)
+	if err != nil {
+		return err
+	}
+	var all []byte
+	for _, p := range pieces {
+		b, err := r.Unseal(p)
+		if err != nil {
+			return fmt.Errorf("record %d: %w", seq, err)
+		}
+		all = append(all, b...)
+	}
+	if terminal(env.Stdout) { // which what strangers chose must not harm; into a file go the bytes whose digest is on record
+		all = []byte(visible(string(all)) + "\n")
+	}
+	_, err = env.Stdout.Write(all)
+	return err
+}
+
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// ownIdentity is the gateway's own key to what it recorded, when it keeps one.
+func ownIdentity(dir string) ([]age.Identity, error) {
+	self, err := audit.SelfIdentity(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return []age.Identity{self}, err
 }
 
 // recordLine is a record on one line. What strangers chose is shown so that it cannot break the line or the terminal.
@@ -373,6 +426,7 @@ func recordLine(r *audit.Record) string {
 	}
 	add("grant=", r.Grant)
 	add("ticket=", r.Ticket)
+	add("ticket_sha256=", r.TicketHash)
 	add("state=", r.State)
 	if r.Type == audit.TypeOutcome {
 		words = append(words, fmt.Sprintf("rows=%d bytes=%d %s", r.Rows, r.Bytes, time.Duration(r.Micros)*time.Microsecond))

@@ -49,6 +49,45 @@ func auditLog(t *testing.T) string {
 	return dir
 }
 
+func TestAuditShowTellsWhatIsSealedBesideARecord(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	l, err := audit.Open(t.Context(), audit.Options{Dir: dir, Origin: "vecgate/test", Self: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	show := func(n int) {
+		if err := l.Body("ticket:CHG-7", audit.Answered, fmt.Appendf(nil, `{"version":%d}`, n)); err != nil {
+			t.Fatal(err)
+		}
+		for range n * 3000 { // what others do meanwhile
+			l.Append(&audit.Record{Type: audit.TypeSignIn, Name: "somebody"})
+		}
+		l.Append(&audit.Record{Type: audit.TypeTicket, Request: "ticket:CHG-7", Ticket: "CHG-7"})
+	}
+	show(0)
+	show(1)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for seq, want := range map[string]string{"0": `{"version":0}`, "3001": `{"version":1}`, "7": ""} {
+		if out, errs, status := runAudit(t, "show", seq, "--said", "--dir", dir); out != want || status != 0 {
+			t.Errorf("record %s: status %d, %q, want %q\n%s", seq, status, out, want, errs)
+		}
+	}
+	if err := os.Rename(filepath.Join(dir, "self.key"), filepath.Join(dir, "elsewhere.key")); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, status := runAudit(t, "show", "0", "--said", "--dir", dir); status == 0 || !strings.Contains(errs, "sealed to others") {
+		t.Errorf("without the key: %d %q %q", status, out, errs)
+	}
+	if out, _, _ := runAudit(t, "show", "0", "--said", "--dir", dir, "--identity", filepath.Join(dir, "elsewhere.key")); out != `{"version":0}` {
+		t.Errorf("with the key: %q", out)
+	}
+	if _, errs, status := runAudit(t, "show", "--said", "--dir", dir); status == 0 || !strings.Contains(errs, "vecgate audit show SEQ --said") {
+		t.Errorf("of all records: %d %q", status, errs)
+	}
+}
+
 func TestAuditVerifySaysWhatItChecked(t *testing.T) {
 	dir := auditLog(t)
 	out, errs, status := runAudit(t, "verify", "--dir", dir)

@@ -195,6 +195,7 @@ func printRequest(env *Env, r admin.Request, full bool) error {
 	field("rule", r.Terms.Rule)
 	field("released by", fmt.Sprintf("%d of %s; %d so far", max(r.Terms.Persons, 1), strings.Join(r.Terms.Groups, ", "), r.Yes))
 	field("ticket", r.Ticket)
+	field("", r.TicketLink)
 	field("asked", r.Created.Local().Format(time.DateTime)+", "+since(env.Now(), r.Created))
 	if r.State == access.StateOpen || r.State == access.StateApproved {
 		field("until", r.Expires.Local().Format(time.DateTime))

@@ -7,14 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"filippo.io/age"
 	"github.com/spf13/cobra"
 
 	"github.com/vecgate/vecgate/internal/admin"
@@ -266,11 +264,7 @@ func replayLog(ctx context.Context, dir string, files []string, session string, 
 		return err
 	}
 	if len(files) == 0 {
-		self, err := audit.SelfIdentity(dir)
-		switch {
-		case err == nil:
-			identities = []age.Identity{self}
-		case !errors.Is(err, fs.ErrNotExist):
+		if identities, err = ownIdentity(dir); err != nil {
 			return err
 		}
 	}
@@ -304,6 +298,9 @@ func printExchange(w io.Writer, x admin.Exchange) error {
 	fmt.Fprintf(w, "%s  #%d  %s  %s", x.Time.UTC().Format("15:04:05.000"), x.Number, verdict, visible(what))
 	if x.Rule != "" {
 		fmt.Fprintf(w, "  (rule %s)", visible(x.Rule))
+	}
+	if x.Ticket != "" {
+		fmt.Fprintf(w, "  ticket %s", visible(x.Ticket))
 	}
 	if x.Micros > 0 {
 		fmt.Fprintf(w, "  %s", time.Duration(x.Micros)*time.Microsecond)

@@ -37,6 +37,7 @@ func check(c *Config, r *report) {
 		checkTarget(c, &c.Targets[i], fmt.Sprintf("targets[%d]", i), r)
 	}
 	unique(r, "targets", "name", c.Targets, func(t Target) string { return t.Name })
+	checkTickets(c, r)
 	checkAudit(c, r)
 	checkFiles(c, r)
 }

@@ -22,6 +22,8 @@ type Config struct {
 	Identity Identity `yaml:"identity"`
 	// Targets are the databases.
 	Targets []Target `yaml:"targets" required:"true"`
+	// Tickets are the systems that keep change tickets. Without one, no ticket satisfies a rule that wants it reviewed.
+	Tickets []Ticket `yaml:"tickets"`
 	// Policy is the policy file.
 	Policy Path `yaml:"policy" required:"true"`
 	// Audit is the audit log.

@@ -19,7 +19,7 @@ func env(pairs map[string]string) func(string) string {
 	return func(name string) string { return pairs[name] }
 }
 
-var secrets = map[string]string{"CONSOLE_SECRET": "c0nsole", "PRODUCTS_PASSWORD": "pr0ducts"}
+var secrets = map[string]string{"CONSOLE_SECRET": "c0nsole", "PRODUCTS_PASSWORD": "pr0ducts", "CHANGES_PASSWORD": "chang3s"}
 
 func TestAFileWithEverythingSaidIsRead(t *testing.T) {
 	c, faults := LoadWith("testdata/vecgate.yaml", env(secrets))

@@ -209,6 +209,35 @@ func TestAnApproverReleasesWithAWordOnRecord(t *testing.T) {
 	}
 }
 
+func TestATicketIsShownWithALinkToItsSystem(t *testing.T) {
+	c, w := stage(t)
+	const link = `<a class="mono" href="https://changes.example.com/CHG-4127" rel="noreferrer">`
+	if page := get(c, as(c, consoletest.Ben), "/requests/7F3K-92QX").Body.String(); !strings.Contains(page, link) {
+		t.Error("the card does not lead to its ticket")
+	}
+	auditor := as(c, consoletest.Ben)
+	found := false
+	for seq := range 64 {
+		got := get(c, auditor, fmt.Sprintf("/log/%d", seq))
+		if got.Code != 200 {
+			break
+		}
+		page := got.Body.String()
+		found = found || strings.Contains(page, `href="https://changes.example.com/CHG-4127" rel="noreferrer">CHG-4127</a>`) && strings.Contains(page, "as 5f70bf18")
+	}
+	if !found {
+		t.Error("no record leads to its ticket, or none names its digest")
+	}
+	if page := get(c, auditor, "/sessions/"+ana+"/replay").Body.String(); !strings.Contains(page, `ticket <a class="mono" href="https://changes.example.com/CHG-4127" rel="noreferrer">CHG-4127</a>`) {
+		t.Error("the replay does not lead to a ticket")
+	}
+	odd := consoletest.Request(consoletest.Ana, "INSERT", access.Insert, "items", 1)
+	odd.Ticket = `javascript:alert(1)"><script>`
+	if page := get(c, as(c, consoletest.Ben), "/requests/"+w.Ask(odd)).Body.String(); strings.Contains(page, `href="javascript`) || strings.Contains(page, "<script>alert") || strings.Contains(page, `"><script>`) {
+		t.Error("a ticket's name becomes a part of the page")
+	}
+}
+
 func TestALongEmbeddingIsShortenedAndNoNumberOfItIsLost(t *testing.T) {
 	c, w := stage(t)
 	vector := "0.25" + strings.Repeat(",0.5", 300) + ",0.4321"

@@ -14,7 +14,7 @@ import (
 
 // recordTypes are the kinds of records, in the order of the filter.
 var recordTypes = []string{
-	"intent", "outcome", "refusal", "session.open", "session.close", "signin", "request", "vote", "policy", "admin", "start", "stop", "recovered", "gap",
+	"intent", "outcome", "refusal", "session.open", "session.close", "signin", "request", "vote", "ticket", "policy", "admin", "start", "stop", "recovered", "gap",
 }
 
 type logData struct {
@@ -79,6 +79,7 @@ type recordData struct {
 	Pending string // why there is no proof yet
 	Older   string
 	Newer   string
+	Link    string // to the ticket
 }
 
 // record shows one record and the proof that it is in the log.
@@ -91,7 +92,7 @@ func (s *Console) record(w http.ResponseWriter, r *http.Request, c admin.Caller)
 	if err != nil {
 		return err
 	}
-	d := recordData{frame: s.frame(r, c, "Record "+strconv.FormatUint(seq, 10), "log"), Record: rec}
+	d := recordData{frame: s.frame(r, c, "Record "+strconv.FormatUint(seq, 10), "log"), Record: rec, Link: s.Service.LinkTo(rec.Ticket)}
 	var b bytes.Buffer
 	if json.Indent(&b, rec.Leaf, "", "  ") == nil {
 		d.Pretty = b.String()

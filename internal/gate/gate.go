@@ -54,6 +54,13 @@ type Credentials interface {
 	Lease(ctx context.Context, target string) (vault.Credential, error)
 }
 
+// Tickets are the systems that keep change tickets.
+type Tickets interface {
+	// LookUp returns what the ticket's system says of it, or a Change that says why that is not known; it waits for the
+	// system for a few seconds at most. For a write it answers from what was said a moment ago only.
+	LookUp(ctx context.Context, s *access.Subject, ticket string, write bool) access.Change
+}
+
 // Roll keeps what people look up later: sessions and the identities seen. It is told, and never asked, on the road.
 type Roll interface {
 	SessionOpened(SessionInfo)
@@ -90,8 +97,9 @@ type Gate struct {
 	Journal     Journal
 	Approvals   Approvals
 	Credentials Credentials
-	Roll        Roll  // optional
-	Meter       Meter // optional
+	Tickets     Tickets // optional
+	Roll        Roll    // optional
+	Meter       Meter   // optional
 	Log         *slog.Logger
 	Now         func() time.Time
 

@@ -456,18 +456,19 @@ func TestDigestBindsEverythingThatMatters(t *testing.T) {
 	elsewhere := drop
 	elsewhere.Resource.Collection = "d"
 	all := map[string]string{
-		"base":       Digest(alice, "t", "p", op("q", nil)),
-		"subject":    Digest(bob, "t", "p", op("q", nil)),
-		"target":     Digest(alice, "u", "p", op("q", nil)),
-		"policy":     Digest(alice, "t", "r", op("q", nil)),
-		"text":       Digest(alice, "t", "p", op("Q", nil)),
-		"parameters": Digest(alice, "t", "p", op("q", []byte("q\x00x"))),
-		"shifted":    Digest(alice, "tp", "", op("q", nil)),
-		"effect":     Digest(alice, "t", "p", &access.Operation{Text: "q", Accesses: []access.Access{drop}}),
-		"elsewhere":  Digest(alice, "t", "p", &access.Operation{Text: "q", Accesses: []access.Access{elsewhere}}),
-		"both":       Digest(alice, "t", "p", &access.Operation{Text: "q", Accesses: []access.Access{drop, elsewhere}}),
+		"base":       Digest(alice, "t", "p", "", op("q", nil)),
+		"subject":    Digest(bob, "t", "p", "", op("q", nil)),
+		"target":     Digest(alice, "u", "p", "", op("q", nil)),
+		"policy":     Digest(alice, "t", "r", "", op("q", nil)),
+		"text":       Digest(alice, "t", "p", "", op("Q", nil)),
+		"parameters": Digest(alice, "t", "p", "", op("q", []byte("q\x00x"))),
+		"shifted":    Digest(alice, "tp", "", "", op("q", nil)),
+		"ticket":     Digest(alice, "t", "p", "CHG-7", op("q", nil)),
+		"effect":     Digest(alice, "t", "p", "", &access.Operation{Text: "q", Accesses: []access.Access{drop}}),
+		"elsewhere":  Digest(alice, "t", "p", "", &access.Operation{Text: "q", Accesses: []access.Access{elsewhere}}),
+		"both":       Digest(alice, "t", "p", "", &access.Operation{Text: "q", Accesses: []access.Access{drop, elsewhere}}),
 	}
-	if all["both"] != Digest(alice, "t", "p", &access.Operation{Text: "q", Accesses: []access.Access{elsewhere, drop}}) {
+	if all["both"] != Digest(alice, "t", "p", "", &access.Operation{Text: "q", Accesses: []access.Access{elsewhere, drop}}) {
 		t.Error("the order in which effects are found makes another request")
 	}
 	seen := map[string]string{}
@@ -539,6 +540,107 @@ func TestWhatCannotBeObligedIsNotPutBeforePeople(t *testing.T) {
 	_ = s.Serve(t.Context(), x)
 	if slices.Contains(w.diary, "ask") || x.refusal == nil || x.refusal.Code != access.CodeObligation {
 		t.Errorf("refusal = %v, diary %q", x.refusal, w.diary)
+	}
+}
+
+// change is a ticket as its system showed it.
+type change struct{ digest, says string }
+
+func (c change) Reviewed(*access.Subject, *access.Access, time.Time) error {
+	if c.says != "" {
+		return errors.New(c.says)
+	}
+	return nil
+}
+func (c change) Digest() string { return c.digest }
+
+// clerk looks tickets up, and shows one answer after the other.
+type clerk struct {
+	w       *world
+	shows   []change
+	writes  []bool
+	meaning func() // what happens meanwhile
+}
+
+func (k *clerk) LookUp(_ context.Context, _ *access.Subject, ticket string, write bool) access.Change {
+	k.w.note("look up " + ticket)
+	if k.meaning != nil {
+		k.meaning()
+	}
+	c := k.shows[0]
+	if len(k.shows) > 1 {
+		k.shows = k.shows[1:]
+	}
+	k.writes = append(k.writes, write)
+	return c
+}
+
+// reviewed decides as a rule with a ticket does; then is what it gives.
+func reviewed(then func(*access.Operation, access.Context) access.Decision) func(*access.Operation, access.Context) access.Decision {
+	return func(op *access.Operation, c access.Context) access.Decision {
+		d := access.Decision{Effect: access.Deny, LookUp: c.Ticket != "" && c.Change == nil, Reason: access.Reason{Code: access.CodeTicket, Rule: "r", Sentence: "no"}}
+		if c.Change == nil || c.Change.Reviewed(nil, nil, c.Now) != nil {
+			return d
+		}
+		return then(op, c)
+	}
+}
+
+func TestATicketThatADecisionHangsOnIsLookedUpAndNamedWithItsDigest(t *testing.T) {
+	w := &world{decide: reviewed(always(access.Allow))}
+	g, s := open(t, w, Target{})
+	k := &clerk{w: w, shows: []change{{digest: "d1"}}}
+	g.Tickets = k
+	x := read(w)
+	x.op.Ticket, x.op.Accesses[0].Action = "CHG-7", access.Upsert
+	if err := s.Serve(t.Context(), x); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, w, "decide", "look up CHG-7", "decide", "oblige", "body q select", "append intent", "lease", "forward", "body a rows", "reply", "append outcome")
+	if r := w.records[0]; r.Ticket != "CHG-7" || r.TicketHash != "d1" || !k.writes[0] {
+		t.Errorf("record %+v", r)
+	}
+
+	// Without one there is nothing to look up, and what needs none does not wait for it.
+	w.diary = nil
+	_ = s.Serve(t.Context(), read(w))
+	expect(t, w, "decide", "body q select", "append refusal", "refuse")
+	w.diary, w.decide = nil, always(access.Allow)
+	_ = s.Serve(t.Context(), x)
+	expect(t, w, "decide", "oblige", "body q select", "append intent", "lease", "forward", "body a rows", "reply", "append outcome")
+}
+
+func TestWhoIsCutOffWhileATicketIsLookedUpDoesNothingMore(t *testing.T) {
+	w := &world{decide: reviewed(always(access.Allow))}
+	g, s := open(t, w, Target{})
+	g.Tickets = &clerk{w: w, shows: []change{{digest: "d1"}}, meaning: func() { s.Kill(errors.New("off-boarded")) }}
+	x := read(w)
+	x.op.Ticket = "CHG-7"
+	if err := s.Serve(t.Context(), x); err == nil || slices.Contains(w.diary, "forward") || x.refusal == nil || x.refusal.Code != access.CodeExpired {
+		t.Errorf("%v, refusal %v, diary %q", err, x.refusal, w.diary)
+	}
+}
+
+func TestATicketIsLookedUpAgainBeforeAnApprovalIsUsed(t *testing.T) {
+	for _, c := range []struct {
+		now change
+		ran bool
+	}{{change{digest: "d2"}, true}, {change{digest: "d2", says: "taken back"}, false}} {
+		w := &world{decide: reviewed(heldUntilGranted), decided: make(chan access.State, 1)}
+		g, s := open(t, w, Target{})
+		g.Tickets = &clerk{w: w, shows: []change{{digest: "d1"}, c.now}}
+		x := read(w)
+		x.op.Ticket = "CHG-7"
+		w.decided <- access.StateApproved
+		if err := s.Serve(t.Context(), x); err != nil {
+			t.Fatal(err)
+		}
+		if ran := slices.Contains(w.diary, "forward"); ran != c.ran || w.usedOnce != c.ran {
+			t.Errorf("ran %v, approval used %v, want %v; diary %q", ran, w.usedOnce, c.ran, w.diary)
+		}
+		if r := w.records[0]; r.TicketHash != "d2" {
+			t.Errorf("the record names %s, not what the decision rests on", r.TicketHash)
+		}
 	}
 }
 

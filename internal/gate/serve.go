@@ -37,7 +37,8 @@ type walk struct {
 	op       *access.Operation
 	request  string // names the exchange in the log
 	began    time.Time
-	grant    string // the access request that the next record names
+	grant    string        // the access request that the next record names
+	change   access.Change // what the decision rests on, when it looked at a ticket
 	tape     tape
 	written  audit.Record // where its records are put together, one after the other: the journal keeps none
 }
@@ -61,7 +62,13 @@ func (w *walk) serve(ctx context.Context) error {
 
 	// 2. Decide, and hold what a person must release; the decision that counts is the one made last.
 	about := w.about()
-	decision := g.Policy.Decide(w.subject, op, about)
+	decision := w.decide(ctx, &about)
+	if refusal := w.cutOff(g.Now()); about.Change != nil && refusal != nil { // while the ticket was looked up
+		if err := w.refuse(ctx, decision, refusal); err != nil {
+			return err
+		}
+		return refusal
+	}
 	if decision.Effect == access.Hold && !op.Prepared {
 		// What could not be carried out even if it were released is not put before people.
 		if err := x.Oblige(&decision.Obligations); err != nil {
@@ -118,6 +125,26 @@ func (w *walk) serve(ctx context.Context) error {
 	}
 	outcome, err := x.Reply(ctx, &w.tape)
 	return w.ended(ctx, outcome, err)
+}
+
+// decide asks the policy. When what it says hangs on a change ticket, the ticket is looked up and the policy asked again.
+func (w *walk) decide(ctx context.Context, about *access.Context) access.Decision {
+	g := w.gate
+	decision := g.Policy.Decide(w.subject, w.op, *about)
+	if !decision.LookUp || g.Tickets == nil {
+		return decision
+	}
+	w.lookUp(ctx, about)
+	about.Now = g.Now()
+	return g.Policy.Decide(w.subject, w.op, *about)
+}
+
+// lookUp waits for what the ticket's system says, no longer than the session lasts.
+func (w *walk) lookUp(ctx context.Context, about *access.Context) {
+	ctx, end := w.alive(ctx)
+	defer end()
+	w.change = w.gate.Tickets.LookUp(ctx, w.subject, about.Ticket, writes(w.op))
+	about.Change = w.change
 }
 
 // ended writes down how a forwarded exchange ended, and renders a refusal that came late.
@@ -203,7 +230,11 @@ func (w *walk) hold(ctx context.Context, about access.Context, held access.Decis
 	if op.Text == "" && op.Tell != nil {
 		op.Text = op.Tell()
 	}
-	digest := Digest(w.subject, w.target.Name, held.Policy, op)
+	ticket := ""
+	if about.Change != nil {
+		ticket = about.Ticket
+	}
+	digest := Digest(w.subject, w.target.Name, held.Policy, ticket, op)
 	filed, err := g.Approvals.Ask(ctx, access.Ask{
 		Digest: digest, Subject: w.subject, Target: w.target.Name, Operation: op, Terms: *held.Hold,
 		Policy: held.Policy, Ticket: about.Ticket, Session: w.id,
@@ -232,6 +263,14 @@ func (w *walk) hold(ctx context.Context, about access.Context, held access.Decis
 	if filed.State != access.StateApproved {
 		return held, notReleased(filed, held)
 	}
+	if about.Change != nil {
+		// People took their time: the ticket may be another one now. Who is refused for that keeps the approval.
+		w.lookUp(ctx, &about)
+		about.Now = g.Now()
+		if now := g.Policy.Decide(w.subject, op, about); now.Effect == access.Deny {
+			return now, refusalOf(now)
+		}
+	}
 	grant, err := g.Approvals.Use(ctx, filed.ID, digest)
 	if err != nil {
 		return held, asRefusal(fmt.Errorf("use approval of request %s: %w", filed.ID, err), access.CodeNotReleased)
@@ -241,7 +280,7 @@ func (w *walk) hold(ctx context.Context, about access.Context, held access.Decis
 		return held, refusal
 	}
 	about.Now, about.Grant = now, &grant
-	again := g.Policy.Decide(w.subject, op, about)
+	again := w.decide(ctx, &about)
 	if again.Effect == access.Hold {
 		return again, &access.Refusal{
 			Code: access.CodeNotReleased, Rule: again.Reason.Rule, Ref: filed.ID,
@@ -308,15 +347,15 @@ func (w *walk) stoppedWaiting(ctx context.Context, filed access.Request, notice 
 	return asRefusal(fmt.Errorf("wait for request %s: %w", filed.ID, err), access.CodeInternal)
 }
 
-// Digest is what an approval is bound to: who, where, under which policy, exactly what, and what that would do: the same
-// words mean something else once an alias has been moved.
-func Digest(s *access.Subject, target, policy string, op *access.Operation) string {
+// Digest is what an approval is bound to: who, where, under which policy and, when it counts, which change ticket, exactly
+// what, and what that would do: the same words mean something else once an alias has been moved.
+func Digest(s *access.Subject, target, policy, ticket string, op *access.Operation) string {
 	h := sha256.New()
 	body := op.Canonical
 	if body == nil {
 		body = []byte(op.Text)
 	}
-	parts := [][]byte{[]byte("vecgate request v2"), []byte(s.ID), []byte(target), []byte(policy), body}
+	parts := [][]byte{[]byte("vecgate request v3"), []byte(s.ID), []byte(target), []byte(policy), []byte(ticket), body}
 	for _, part := range append(parts, effects(op.Accesses)...) {
 		var n [8]byte
 		binary.BigEndian.PutUint64(n[:], uint64(len(part)))

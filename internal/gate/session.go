@@ -303,6 +303,9 @@ func (w *walk) record(t audit.Type, d access.Decision) *audit.Record {
 	r.Accesses, r.Unclear = op.Accesses, op.Unclear
 	r.Effect, r.Rule, r.Code, r.Policy = d.Effect, d.Reason.Rule, d.Reason.Code, d.Policy
 	r.Ticket, r.Grant = w.about().Ticket, w.grant
+	if w.change != nil {
+		r.TicketHash = w.change.Digest()
+	}
 	return r
 }
 

@@ -64,8 +64,8 @@ func (s *Suite) Tickets() Tickets { return s.tickets }
 type reviewedTickets map[string]string
 
 // Reviewed implements Tickets.
-func (t reviewedTickets) Reviewed(ticket string, _ *access.Subject, _ *access.Operation, _ time.Time) error {
-	why, ok := t[ticket]
+func (t reviewedTickets) Reviewed(about *access.Context, _ *access.Subject, _ *access.Access) error {
+	why, ok := t[about.Ticket]
 	switch {
 	case !ok:
 		return fmt.Errorf("no such ticket")

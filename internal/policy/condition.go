@@ -35,6 +35,7 @@ type facts struct {
 	subject *access.Subject
 	access  *access.Access
 	context *access.Context
+	lookUp  bool // a ticket that nobody has looked up was asked for
 }
 
 var textList = cel.ListType(cel.StringType)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -43,6 +44,14 @@ func (p *Policy) deny(reason access.Reason) access.Decision {
 
 // decide is Decide where more than one access or more than the subject, the action and the resource matter.
 func (v *view) decide(op *access.Operation, about access.Context) access.Decision {
+	lookUp := false
+	d := v.weigh(op, about, &lookUp)
+	d.LookUp = lookUp
+	return d
+}
+
+// weigh is decide, and says in lookUp whether it asked for a ticket that nobody has looked up.
+func (v *view) weigh(op *access.Operation, about access.Context, lookUp *bool) access.Decision {
 	accesses := op.Accesses
 	if op.Unclear != "" && !hasUnknown(accesses) {
 		// What could not be read may do anything, on the target that the rest is about.
@@ -61,7 +70,7 @@ func (v *view) decide(op *access.Operation, about access.Context) access.Decisio
 	}
 	d := access.Decision{Effect: access.Allow, Policy: v.policy.digest}
 	var terms *access.HoldTerms
-	var holdWhy, holdPosition string
+	var holdWhy, holdPosition, holdTicket string
 	var holdAt question
 	var holding []*rule   // conditional protects that hold for any access
 	var filtering []*rule // protects whose filter concerns any access
@@ -79,12 +88,16 @@ func (v *view) decide(op *access.Operation, about access.Context) access.Decisio
 		}
 		f := &facts{subject: v.subject, access: &access.Access{Action: q.action, Resource: a.Resource, Attributes: a.Attributes}, context: &about}
 		verdict := v.settle(q, j, f, op)
+		*lookUp = *lookUp || f.lookUp
 		if verdict.effect == access.Deny {
 			return v.policy.deny(verdict.reason)
 		}
 		for _, held := range verdict.holds {
 			if terms == nil {
 				terms, holdAt, holdWhy, holdPosition = termsOf(held.rule), q, held.why(), held.rule.position
+				if verdict.ticket != nil && about.Ticket != "" {
+					holdTicket = fmt.Sprintf("; rule %s does not let it pass at once: %s", verdict.ticket.rule, verdict.ticket.what)
+				}
 			} else if terms.Rule != held.rule.name {
 				merged, ok := merge(terms, termsOf(held.rule))
 				if !ok {
@@ -118,7 +131,7 @@ func (v *view) decide(op *access.Operation, about access.Context) access.Decisio
 		holdWhy = why
 	}
 	d.Effect, d.Hold = access.Hold, terms
-	d.Reason = heldFor(v.subject, holdAt, terms, holdPosition, holdWhy)
+	d.Reason = heldFor(v.subject, holdAt, terms, holdPosition, holdWhy, holdTicket)
 	return d
 }
 
@@ -168,6 +181,12 @@ type verdict struct {
 	effect access.Effect
 	reason access.Reason
 	holds  []holding // what holds it, when that is the effect
+	ticket *noTicket // why a rule with a ticket was passed over before
+}
+
+// noTicket is why a rule that wants a reviewed ticket was passed over.
+type noTicket struct {
+	rule, what, hint string
 }
 
 // holding is an allow that lets something pass only after persons have released it, and the part of a whole that it is about.
@@ -206,29 +225,30 @@ func (v *view) settle(q question, j *judgement, f *facts, op *access.Operation) 
 		return verdict{effect: access.Deny, reason: deniedBySeparation(v.subject, q, j.conflict)}
 	}
 	// 5. Of the allows that match, the one that asks least.
-	var short *access.Reason // why a rule with a ticket was passed over
+	var short *noTicket
+	var shortOf *rule
 	for _, r := range j.allows {
 		if !r.when.holds(f, true) {
 			continue
 		}
 		if r.after != nil && r.after.ticket {
-			if why := v.ticket(f, op); why != "" {
+			if why := v.ticket(f); why != nil {
 				if short == nil {
-					reason := needsTicket(v, q, r, why)
-					short = &reason
+					short, shortOf = why, r
+					short.rule = r.name
 				}
 				continue
 			}
 		}
 		given := verdict{effect: access.Allow, reason: allowedBy(v.subject, q, r)}
 		if r.needsPersons() {
-			given = verdict{effect: access.Hold, holds: []holding{{rule: r}}}
+			given = verdict{effect: access.Hold, holds: []holding{{rule: r}}, ticket: short}
 		}
 		// 6. Taking a whole asks no less than taking each of its parts.
-		return v.withParts(given, j.parts, f, op)
+		return v.withParts(given, j.parts, f)
 	}
 	if short != nil {
-		return verdict{effect: access.Deny, reason: *short}
+		return verdict{effect: access.Deny, reason: needsTicket(v, q, shortOf, short)}
 	}
 	why := ""
 	if op != nil {
@@ -238,16 +258,16 @@ func (v *view) settle(q question, j *judgement, f *facts, op *access.Operation) 
 }
 
 // withParts adds to what a whole asks what its parts ask.
-func (v *view) withParts(given verdict, parts []part, f *facts, op *access.Operation) verdict {
+func (v *view) withParts(given verdict, parts []part, f *facts) verdict {
 	for i := range parts {
-		r, no := v.asks(&parts[i], f, op)
+		r, no := v.asks(&parts[i], f)
 		if no != nil {
 			return verdict{effect: access.Deny, reason: *no}
 		}
 		if r == nil || slices.ContainsFunc(given.holds, func(h holding) bool { return h.rule == r }) {
 			continue
 		}
-		given = verdict{effect: access.Hold, holds: append(given.holds, holding{rule: r, part: parts[i].name})}
+		given = verdict{effect: access.Hold, holds: append(given.holds, holding{rule: r, part: parts[i].name}), ticket: given.ticket}
 	}
 	return given
 }
@@ -261,18 +281,23 @@ func (v *view) connect(q question) verdict {
 	return verdict{effect: access.Deny, reason: deniedByDefault(v, q, "")}
 }
 
-// ticket says why the attached ticket does not do, "" when it does.
-func (v *view) ticket(f *facts, op *access.Operation) string {
+// ticket says why the attached ticket does not do, nil when it does.
+func (v *view) ticket(f *facts) *noTicket {
 	switch {
 	case v.policy.tickets == nil:
-		return "this gateway has no ticket system to ask"
+		return &noTicket{what: "this gateway has no ticket system to ask", hint: "tell the operator of the gateway that no ticket system is connected"}
 	case f.context.Ticket == "":
-		return "none is attached"
+		return &noTicket{what: "none is attached", hint: attach}
 	}
-	if err := v.policy.tickets.Reviewed(f.context.Ticket, v.subject, op, f.context.Now); err != nil {
-		return fmt.Sprintf("%s: %v", f.context.Ticket, err)
+	f.lookUp = f.lookUp || f.context.Change == nil
+	err := v.policy.tickets.Reviewed(f.context, v.subject, f.access)
+	if err == nil {
+		return nil
 	}
-	return ""
+	if refusal, ok := errors.AsType[*access.Refusal](err); ok {
+		return &noTicket{what: f.context.Ticket + ": " + refusal.Message, hint: refusal.Hint}
+	}
+	return &noTicket{what: fmt.Sprintf("%s: %v", f.context.Ticket, err), hint: attach}
 }
 
 // finish returns the whole decision about a question when neither attributes nor context can change it.

@@ -314,7 +314,7 @@ protect:
 		t.Errorf("team a: vectors are masked with %q", m)
 	}
 	g = p.view(none).guard("products", p.view(none).oblige(&access.Obligations{}, p.view(none).judge(question{access.Fetch, items}), question{access.Fetch, items},
-		&facts{none, &access.Access{Action: access.Fetch, Resource: items}, &access.Context{}}, nil))
+		&facts{subject: none, access: &access.Access{Action: access.Fetch, Resource: items}, context: &access.Context{}}, nil))
 	if m := g.Field(items, "email", false).Mask; m != access.MaskRedact {
 		t.Errorf("no team: email is masked with %q", m)
 	}
@@ -659,7 +659,7 @@ func TestCachesAreBounded(t *testing.T) {
 
 type angryTickets struct{}
 
-func (angryTickets) Reviewed(string, *access.Subject, *access.Operation, time.Time) error {
+func (angryTickets) Reviewed(*access.Context, *access.Subject, *access.Access) error {
 	return errors.New("reviewed by its author")
 }
 
@@ -671,6 +671,90 @@ allow:
 	d := p.Decide(person("x"), one(access.Upsert, items), access.Context{Ticket: "CHG-7"})
 	check(t, d, access.Deny, access.CodeTicket, "ticket")
 	if !strings.Contains(d.Reason.Sentence, "CHG-7: reviewed by its author") || !strings.Contains(d.Reason.Hint, "SET vecgate.ticket") {
+		t.Errorf("reason %+v", d.Reason)
+	}
+}
+
+// lookedUp judges by what was looked up, as a ticket system's connector does.
+type lookedUp struct{}
+
+func (lookedUp) Reviewed(about *access.Context, s *access.Subject, a *access.Access) error {
+	if about.Change == nil {
+		return errors.New("nobody has looked it up")
+	}
+	return about.Change.Reviewed(s, a, about.Now)
+}
+
+// covers is a change that is about one collection.
+type covers string
+
+func (c covers) Reviewed(_ *access.Subject, a *access.Access, _ time.Time) error {
+	if a.Resource.Collection != string(c) {
+		return &access.Refusal{Message: "it is about " + string(c), Hint: "attach another"}
+	}
+	return nil
+}
+func (covers) Digest() string { return "d" }
+
+func TestADecisionSaysWhetherItHangsOnATicketThatNobodyHasLookedUp(t *testing.T) {
+	p := parse(t, `
+allow:
+  - {name: read, who: anyone, can: [search, fetch], on: [products/**]}
+  - {name: ticket, who: anyone, can: [upsert], on: [products/**], after: {ticket: reviewed}}
+  - {name: approval, who: {groups: [G]}, can: [upsert], on: [products/**], after: {approval: {by: {groups: [A]}}}}
+`, lookedUp{})
+	ticket := access.Context{Ticket: "CHG-7"}
+	for _, c := range []struct {
+		what   string
+		who    *access.Subject
+		op     *access.Operation
+		about  access.Context
+		effect access.Effect
+		lookUp bool
+	}{
+		{"a write with a ticket", person("x"), one(access.Upsert, items), ticket, access.Deny, true},
+		{"a write that another rule holds", person("x", "G"), one(access.Upsert, items), ticket, access.Hold, true},
+		{"a write without one", person("x"), one(access.Upsert, items), access.Context{}, access.Deny, false},
+		{"a read", person("x"), one(access.Search, items), ticket, access.Allow, false},
+		{"what nothing allows", person("x"), one(access.SchemaDrop, items), ticket, access.Deny, false},
+		{"a read and a write", person("x"), &access.Operation{Accesses: []access.Access{{Action: access.Search, Resource: items}, {Action: access.Upsert, Resource: items}}}, ticket, access.Deny, true},
+		{"a write, looked up", person("x"), one(access.Upsert, items), access.Context{Ticket: "CHG-7", Change: covers("items")}, access.Allow, false},
+		{"a write, looked up in vain", person("x"), one(access.Upsert, items), access.Context{Ticket: "CHG-7", Change: covers("orders")}, access.Deny, false},
+	} {
+		if d := p.Decide(c.who, c.op, c.about); d.Effect != c.effect || d.LookUp != c.lookUp {
+			t.Errorf("%s: %s, look up %v; want %s, %v", c.what, d.Effect, d.LookUp, c.effect, c.lookUp)
+		}
+	}
+
+	// Each access that passes by a ticket must be covered by it, and no other need be.
+	orders := items
+	orders.Collection = "orders"
+	both := &access.Operation{Accesses: []access.Access{{Action: access.Upsert, Resource: items}, {Action: access.Upsert, Resource: orders}}}
+	d := p.Decide(person("x"), both, access.Context{Ticket: "CHG-7", Change: covers("items")})
+	check(t, d, access.Deny, access.CodeTicket, "ticket")
+	if !strings.HasSuffix(d.Reason.Sentence, "CHG-7: it is about items") || d.Reason.Hint != "attach another" {
+		t.Errorf("reason %+v", d.Reason)
+	}
+	copied := &access.Operation{Accesses: []access.Access{{Action: access.Upsert, Resource: items}, {Action: access.Fetch, Resource: orders}}}
+	check(t, p.Decide(person("x"), copied, access.Context{Ticket: "CHG-7", Change: covers("items")}), access.Allow, access.CodeAllowed, "ticket")
+
+	// A whole hangs on the ticket that one of its parts wants.
+	parts := parse(t, `
+allow:
+  - {name: drop, who: anyone, can: [schema.drop], on: [products, products/public]}
+  - {name: ticket, who: anyone, can: [schema.drop], on: [products/public/items], after: {ticket: reviewed}}
+`, lookedUp{})
+	whole := one(access.SchemaDrop, access.Resource{Target: "products", Namespace: "public"})
+	if d := parts.Decide(person("x"), whole, ticket); d.Effect != access.Deny || d.Reason.Code != access.CodeTicket || !d.LookUp {
+		t.Errorf("a whole: %s, look up %v; %+v", d.Effect, d.LookUp, d.Reason)
+	}
+	if d := parts.Decide(person("x"), whole, access.Context{Ticket: "CHG-7", Change: covers("items")}); d.Effect != access.Allow || d.LookUp {
+		t.Errorf("a whole, looked up: %s, look up %v; %+v", d.Effect, d.LookUp, d.Reason)
+	}
+
+	// Who is held although a ticket is attached learns why it did not do.
+	d = p.Decide(person("x", "G"), one(access.Upsert, items), access.Context{Ticket: "CHG-7", Change: covers("orders")})
+	if !strings.HasSuffix(d.Reason.Sentence, "(rule approval); rule ticket does not let it pass at once: CHG-7: it is about orders") {
 		t.Errorf("reason %+v", d.Reason)
 	}
 }
@@ -762,7 +846,16 @@ deny:
 }
 
 func TestTheQuickStartDecidesAsItsCasesSay(t *testing.T) {
-	suite, err := LoadSuite("../../examples/policy/quickstart_test.yaml")
+	decidesAsItsCasesSay(t, "quickstart_test.yaml")
+}
+
+func TestThePolicyWithTicketsDecidesAsItsCasesSay(t *testing.T) {
+	decidesAsItsCasesSay(t, "tickets_test.yaml")
+}
+
+func decidesAsItsCasesSay(t *testing.T, name string) {
+	t.Helper()
+	suite, err := LoadSuite("../../examples/policy/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func (p *Policy) Explain(s *access.Subject, a access.Access, about access.Contex
 	used := false
 	held := map[*rule]access.Pattern{} // by what a part asks
 	for _, at := range v.judge(q).parts {
-		if r, _ := v.asks(&at, f, op); r != nil && held[r] == "" {
+		if r, _ := v.asks(&at, f); r != nil && held[r] == "" {
 			held[r] = at.name
 		}
 	}
@@ -59,8 +59,8 @@ func (p *Policy) Explain(s *access.Subject, a access.Access, about access.Contex
 			st.Why = "could let something pass on " + a.Resource.Target
 		case used:
 			st.Applies, st.Why = false, "matches, but another one asks less"
-		case r.after != nil && r.after.ticket && v.ticket(f, op) != "":
-			st.Applies, st.Why = false, "wants a reviewed change ticket: "+v.ticket(f, op)
+		case r.after != nil && r.after.ticket && v.ticket(f) != nil:
+			st.Applies, st.Why = false, "wants a reviewed change ticket: "+v.ticket(f).what
 		case r.needsPersons():
 			used, st.Why = true, "matches, after "+showTerms(termsOf(r))
 		default:

@@ -15,11 +15,12 @@ import (
 	"github.com/vecgate/vecgate/internal/access"
 )
 
-// Tickets checks change tickets in the system that keeps them. It is asked on the road of a request, so it answers from
-// what it knows already.
+// Tickets judges the change ticket that is attached to a request. It is asked on the road of the request, so it answers
+// from the context: what the ticket's system says was looked up before (see access.Change and Decision.LookUp).
 type Tickets interface {
-	// Reviewed returns nil when the change is open now, covers the operation, and was reviewed by a peer of the subject.
-	Reviewed(ticket string, s *access.Subject, op *access.Operation, now time.Time) error
+	// Reviewed returns nil when the change is open now, covers the access, and was reviewed by a peer of the subject. Its
+	// error may be an *access.Refusal, whose hint is then the way out.
+	Reviewed(about *access.Context, s *access.Subject, a *access.Access) error
 }
 
 // Options are what a policy needs to know of the gateway that it is for.

@@ -97,10 +97,11 @@ func (p *part) resource() access.Resource {
 // asks says what is asked of the subject for such a part by itself: the rule that would be used, nil when it asks nothing,
 // or why the part would be refused for want of a ticket. What a condition asks of a name that a part does not have here is
 // taken as fulfilled by the rule that speaks of it, and by no other.
-func (v *view) asks(p *part, f *facts, op *access.Operation) (*rule, *access.Reason) {
-	about := *f.access
+func (v *view) asks(p *part, whole *facts) (*rule, *access.Reason) {
+	about := *whole.access
 	about.Action, about.Resource = p.action, p.resource()
-	f = &facts{subject: f.subject, access: &about, context: f.context}
+	f := &facts{subject: whole.subject, access: &about, context: whole.context}
+	defer func() { whole.lookUp = whole.lookUp || f.lookUp }()
 	var short *access.Reason
 	for _, r := range p.allows {
 		if r.when.asksNameIn(about.Resource) {
@@ -111,7 +112,7 @@ func (v *view) asks(p *part, f *facts, op *access.Operation) (*rule, *access.Rea
 			continue
 		}
 		if r.after != nil && r.after.ticket {
-			if why := v.ticket(f, op); why != "" {
+			if why := v.ticket(f); why != nil {
 				if short == nil {
 					reason := needsTicket(v, question{p.action, about.Resource}, r, why)
 					short = &reason

@@ -139,18 +139,15 @@ func allowedBy(s *access.Subject, q question, r *rule) access.Reason {
 	}
 }
 
-func needsTicket(v *view, q question, r *rule, why string) access.Reason {
-	reason := access.Reason{
-		Code: access.CodeTicket, Rule: r.name, Position: r.position,
-		Sentence: fmt.Sprintf("%s may %s only with a reviewed change ticket (rule %s): %s%s", v.subject.Display(), deed(q), r.name, why, because(r.because)),
+func needsTicket(v *view, q question, r *rule, why *noTicket) access.Reason {
+	return access.Reason{
+		Code: access.CodeTicket, Rule: r.name, Position: r.position, Hint: why.hint,
+		Sentence: fmt.Sprintf("%s may %s only with a reviewed change ticket (rule %s): %s%s", v.subject.Display(), deed(q), r.name, why.what, because(r.because)),
 	}
-	if v.policy.tickets == nil {
-		reason.Hint = "tell the operator of the gateway that no ticket system is connected"
-	} else {
-		reason.Hint = "attach a ticket: SET vecgate.ticket = 'CHG-7'"
-	}
-	return reason
 }
+
+// attach is how any client attaches a ticket.
+const attach = "attach a ticket: SET vecgate.ticket = 'CHG-7' in SQL, the header X-Vecgate-Ticket over HTTP or gRPC, or a token of vecgate token --ticket CHG-7"
 
 // persons is "2 members of Vector-Approve".
 func persons(n int, groups []string) string {
@@ -160,14 +157,14 @@ func persons(n int, groups []string) string {
 	return strconv.Itoa(n) + " members of " + oneOf(groups)
 }
 
-func heldFor(s *access.Subject, q question, terms *access.HoldTerms, position, why string) access.Reason {
+func heldFor(s *access.Subject, q question, terms *access.HoldTerms, position, why, ticket string) access.Reason {
 	verb := "releases"
 	if terms.Persons > 1 {
 		verb = "release"
 	}
 	return access.Reason{
 		Code: access.CodeHeld, Rule: terms.Rule, Position: position,
-		Sentence: fmt.Sprintf("%s may %s only after %s %s it (rule %s)%s", s.Display(), deed(q), persons(terms.Persons, terms.Groups), verb, terms.Rule, because(why)),
+		Sentence: fmt.Sprintf("%s may %s only after %s %s it (rule %s)%s", s.Display(), deed(q), persons(terms.Persons, terms.Groups), verb, terms.Rule, because(why)) + ticket,
 		Hint:     fmt.Sprintf("ask %s to release it", persons(terms.Persons, terms.Groups)),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/vecgate/vecgate/internal/approval/ticket"
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/identity"
 	"github.com/vecgate/vecgate/internal/policy"
@@ -19,6 +20,11 @@ func Check(c *config.Config) (string, error) {
 	var operations strings.Builder
 	rules, err := policy.Load(string(c.Policy), policy.Options{Targets: names(c)})
 	if err != nil {
+		faults = append(faults, err)
+	}
+	if systems, err := ticketSystems(c); err != nil {
+		faults = append(faults, err)
+	} else if err := ticket.Check(systems); err != nil {
 		faults = append(faults, err)
 	}
 	believed, err := sources(c, new(carriers))

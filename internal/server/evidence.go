@@ -181,7 +181,7 @@ func words(ev *recording.Event) transcript.Exchange {
 func exchange(number int, ev *recording.Event) admin.Exchange {
 	x := admin.Exchange{
 		Number: number, Request: ev.Request, Seq: ev.Seq, Time: ev.Began, Accesses: ev.Accesses, Unclear: ev.Unclear,
-		Effect: ev.Effect, Rule: ev.Rule, Code: ev.Code, Grant: ev.Grant,
+		Effect: ev.Effect, Rule: ev.Rule, Code: ev.Code, Grant: ev.Grant, Ticket: ev.Ticket,
 		Ended: ev.Done, Rows: ev.Rows, Bytes: ev.Bytes, Micros: ev.Micros, Error: ev.Error,
 	}
 	if ev.Grant != "" && ev.Effect == access.Allow {

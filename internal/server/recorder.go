@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/approval/ticket"
 	"github.com/vecgate/vecgate/internal/audit"
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/identity"
@@ -38,6 +39,15 @@ func (r recorder) Request(ctx context.Context, req access.Request, vote *access.
 		if err := r.journal.Body(rec.Request, audit.Asked, []byte(req.Text)); err != nil {
 			return fmt.Errorf("record text of request %s: %w", req.ID, err)
 		}
+	}
+	return r.journal.Append(rec).Wait(ctx)
+}
+
+// Ticket implements ticket.Recorder.
+func (r recorder) Ticket(ctx context.Context, shown ticket.Shown) error {
+	rec := &audit.Record{Type: audit.TypeTicket, Request: "ticket:" + shown.Ticket, Ticket: shown.Ticket, TextHash: shown.Digest, Detail: "as " + shown.System + " shows it"}
+	if err := r.journal.Body(rec.Request, audit.Answered, shown.Snapshot); err != nil {
+		return fmt.Errorf("record ticket %s: %w", shown.Ticket, err)
 	}
 	return r.journal.Append(rec).Wait(ctx)
 }

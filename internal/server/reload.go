@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/vecgate/vecgate/internal/access"
+	"github.com/vecgate/vecgate/internal/approval/ticket"
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/identity"
 	"github.com/vecgate/vecgate/internal/policy"
@@ -20,8 +21,15 @@ func (s *Server) watch(ctx context.Context) error {
 
 // reload takes over the policy, who is believed, and the credentials: all of it or none. What else changed needs a restart.
 func (s *Server) reload(ctx context.Context, was, c *config.Config) error {
-	rules, err := policy.Load(string(c.Policy), policy.Options{Targets: names(s.config)})
+	rules, err := policy.Load(string(c.Policy), policy.Options{Targets: names(s.config), Tickets: s.checks(c)})
 	if err != nil {
+		return err
+	}
+	systems, err := ticketSystems(c)
+	if err != nil {
+		return err
+	}
+	if err := ticket.Check(systems); err != nil {
 		return err
 	}
 	believed, err := sources(c, &s.carriers)
@@ -45,6 +53,9 @@ func (s *Server) reload(ctx context.Context, was, c *config.Config) error {
 		return err
 	}
 	if err := s.vault.Replace(credentials(c)); err != nil {
+		return err
+	}
+	if err := s.tickets.Replace(systems); err != nil {
 		return err
 	}
 	s.policy.Swap(rules)

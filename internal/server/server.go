@@ -25,6 +25,7 @@ import (
 	"github.com/vecgate/vecgate/internal/access"
 	"github.com/vecgate/vecgate/internal/admin"
 	"github.com/vecgate/vecgate/internal/approval"
+	"github.com/vecgate/vecgate/internal/approval/ticket"
 	"github.com/vecgate/vecgate/internal/audit"
 	"github.com/vecgate/vecgate/internal/audit/archive"
 	"github.com/vecgate/vecgate/internal/config"
@@ -63,6 +64,7 @@ type Server struct {
 	policy   *policy.Holder
 	registry *identity.Registry
 	desk     *approval.Desk
+	tickets  *ticket.Book
 	vault    *vault.Vault
 	gate     *gate.Gate
 	metrics  *prometheus.Registry
@@ -156,7 +158,17 @@ func (s *Server) open(ctx context.Context) (err error) {
 		journal = guarded{s.journal, s.closedByArchive}
 	}
 
-	rules, err := policy.Load(string(c.Policy), policy.Options{Targets: names(c)})
+	systems, err := ticketSystems(c)
+	if err != nil {
+		return err
+	}
+	s.tickets, err = ticket.NewBook(systems, ticket.Options{
+		Recorder: s.records, Person: func(account string) string { return s.registry.Persons().Of(account) }, Log: s.log, Now: now,
+	})
+	if err != nil {
+		return err
+	}
+	rules, err := policy.Load(string(c.Policy), policy.Options{Targets: names(c), Tickets: s.checks(c)})
 	if err != nil {
 		return err
 	}
@@ -199,7 +211,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		return fmt.Errorf("credentials of the targets: %w", err)
 	}
 	s.gate = &gate.Gate{
-		Policy: s.policy, Journal: journal, Approvals: s.desk, Credentials: s.vault, Roll: s.store.Roll(), Log: s.log, Now: now,
+		Policy: s.policy, Journal: journal, Approvals: s.desk, Credentials: s.vault, Tickets: s.tickets, Roll: s.store.Roll(), Log: s.log, Now: now,
 		MaxSessions: c.Limits.Sessions, MaxPerSubject: c.Limits.SessionsPerSubject,
 	}
 	s.gate.Admit = s.mayBegin
@@ -374,6 +386,9 @@ func (s *Server) faults(ctx context.Context) []error {
 func (s *Server) close() {
 	for _, f := range s.fronts {
 		_ = f.listener.Close()
+	}
+	if s.tickets != nil {
+		s.tickets.Close()
 	}
 	if s.journal != nil {
 		s.journal.Append(&audit.Record{Type: audit.TypeStop})

@@ -39,7 +39,7 @@ func (s *Server) web() (http.Handler, error) {
 		Identities: people{roll, s.registry}, Policy: rules{s.policy, &s.policySince, s.options.Now},
 		Targets: register{s.config, s.targetReady, s.options.Now}, Journal: s.records,
 		Roles: admin.Roles{Auditors: c.Auditors.Groups, Operators: c.Operators.Groups},
-		Log:   s.log, Now: s.options.Now,
+		Log:   s.log, Now: s.options.Now, TicketLink: s.tickets.Link,
 	}
 	refused := func(method string) func(context.Context, *access.Refusal, string) {
 		return func(ctx context.Context, refusal *access.Refusal, client string) {

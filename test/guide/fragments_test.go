@@ -36,7 +36,7 @@ const (
 
 // fragments are the guides of which every block is a fragment of a configuration or of a policy, or run besides (generic_test.go),
 // with how many they have.
-var fragments = map[string]int{"archive.md": 3, "frameworks.md": 1, "generic-http.md": 3, "grpc.md": 1}
+var fragments = map[string]int{"archive.md": 3, "frameworks.md": 1, "generic-http.md": 3, "grpc.md": 1, "tickets.md": 4}
 
 // TestTheFragmentsInTheGuidesAreSound puts every fragment of a configuration or of a policy into a whole one.
 func TestTheFragmentsInTheGuidesAreSound(t *testing.T) {
@@ -73,6 +73,8 @@ func TestTheFragmentsInTheGuidesAreSound(t *testing.T) {
 					if !strings.Contains(fragment, "listeners:\n") {
 						config += "listeners: [{name: rest, protocol: http, address: \"127.0.0.1:8000\"}]\n"
 					}
+				case strings.Contains(fragment, "tickets:\n"):
+					config, args = around+anyTarget+fragment, []string{"check"}
 				case strings.Contains(fragment, "listeners:\n"):
 					config, args = around+fragment+aTarget, []string{"check"}
 				case strings.Contains(fragment, "allow:\n"):

@@ -53,6 +53,7 @@ type Options struct {
 	Reads    string   // audit.reads
 	Limits   string   // further limits: "message: 256MiB"
 	Audit    string   // further keys of audit: "archive: {directory: copy}"
+	Tickets  string   // the systems that keep change tickets, a YAML list: "[{name: changes, …}]"
 	Environ  []string // of the gateway, besides this process's own
 }
 
@@ -152,6 +153,9 @@ identity:
 			credential = ""
 		}
 		fmt.Fprintf(&b, "  - {name: %s, engine: %s, address: %q, tls: {mode: \"off\"}%s%s}\n", t.Name, t.Engine, t.Address, credential, more(t.More))
+	}
+	if o.Tickets != "" {
+		fmt.Fprintf(&b, "tickets: %s\n", o.Tickets)
 	}
 	reads := ""
 	if o.Reads != "" {

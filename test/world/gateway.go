@@ -52,6 +52,7 @@ type GatewayOptions struct {
 	Limits        string // further lines of the limits section
 	Audit         string // further keys of the audit section
 	Database2     string // registered as target "second" when set
+	Tickets       string // the systems that keep change tickets, a YAML list
 	PlainUpstream bool   // no TLS to the database, as the peers of a benchmark have it
 }
 
@@ -211,6 +212,9 @@ targets:
 	target("products", o.Database)
 	if o.Database2 != "" {
 		target("second", o.Database2)
+	}
+	if o.Tickets != "" {
+		fmt.Fprintf(&b, "tickets: %s\n", o.Tickets)
 	}
 	fmt.Fprintf(&b, "policy: policy.yaml\naudit:\n  dir: audit\n  self: true\n  %s\nstore: {sqlite: var/state.db}\n", o.Audit)
 	limits := o.Limits

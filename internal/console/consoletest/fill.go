@@ -133,7 +133,7 @@ func (w *World) fillSessions(now time.Time) {
 			line("row", "", text("1950"), text("libeigen3-dev"), text("0.21")),
 			line("done", "SELECT 3"),
 		}},
-		{Number: 2, Seq: 6, Time: at(31 * time.Second), Accesses: acc(access.Fetch, "customers"), Effect: access.Allow, Rule: "scientists-read", Ended: true, Rows: 2, Bytes: 340, Micros: 880, Lines: []access.Line{
+		{Number: 2, Seq: 6, Time: at(31 * time.Second), Accesses: acc(access.Fetch, "customers"), Effect: access.Allow, Ticket: "CHG-4127", Rule: "scientists-read", Ended: true, Rows: 2, Bytes: 340, Micros: 880, Lines: []access.Line{
 			line("statement", "SELECT id, name, email, phone, city FROM customers WHERE id IN (7, 8)"),
 			line("columns", "", text("id"), text("name"), text("email"), text("phone"), text("city")),
 			line("row", "", text("7"), text("Imke Vos"), text("[redacted]"), text("[redacted]"), text("Utrecht")),
@@ -188,7 +188,7 @@ func (w *World) fillRecords(now time.Time) {
 		{"time": at(13 * time.Minute), "type": "intent", "session": id, "request": id + ".2", "subject": Ana.ID, "name": Ana.Name, "kind": "person", "target": "products", "accesses": acc(access.Fetch, "customers"), "effect": "allow", "rule": "scientists-read"},
 		{"time": at(13 * time.Minute), "type": "outcome", "session": id, "request": id + ".2", "subject": Ana.ID, "target": "products", "rows": 2, "bytes": 340, "micros": 880},
 		{"time": at(12 * time.Minute), "type": "refusal", "session": id, "request": id + ".3", "subject": Ana.ID, "name": Ana.Name, "kind": "person", "target": "products", "accesses": acc(access.SchemaDrop, "items"), "effect": "deny", "code": "no-rule"},
-		{"time": at(11 * time.Minute), "type": "request", "session": id, "subject": Ana.ID, "name": Ana.Name, "kind": "person", "target": "products", "accesses": acc(access.Upsert, "items"), "effect": "hold", "rule": "scientists-write-after-approval", "grant": "B8YJ-31CE", "state": "open"},
+		{"time": at(11 * time.Minute), "type": "request", "session": id, "subject": Ana.ID, "name": Ana.Name, "kind": "person", "target": "products", "accesses": acc(access.Upsert, "items"), "effect": "hold", "rule": "scientists-write-after-approval", "grant": "B8YJ-31CE", "state": "open", "ticket": "CHG-4127", "ticket_sha256": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"},
 		{"time": at(10 * time.Minute), "type": "vote", "subject": Ben.ID, "name": Ben.Name, "kind": "person", "target": "products", "effect": "allow", "grant": "B8YJ-31CE", "state": "approved", "detail": "Same change as in staging."},
 		{"time": at(9 * time.Minute), "type": "admin", "subject": Ben.ID, "name": Ben.Name, "kind": "person", "session": id, "detail": "replayed the session"},
 		{"time": at(3 * time.Minute), "type": "refusal", "session": "0n3zkc90p4ta6s5v2b", "subject": Mallory.ID, "name": Mallory.Name, "kind": "person", "target": "products", "unclear": Attack, "effect": "deny", "code": "unclear"},

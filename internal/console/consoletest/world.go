@@ -42,6 +42,7 @@ func (w *World) Service() *admin.Service {
 		Requests: (*requests)(w), Sessions: (*sessions)(w), Recordings: w, Records: (*records)(w), Identities: (*identities)(w), Policy: (*policy)(w),
 		Targets: (*targets)(w), Journal: w, Roles: admin.Roles{Auditors: []string{"Auditors"}, Operators: []string{"Vector-Admin"}},
 		Log: slog.New(slog.DiscardHandler), Now: w.Now,
+		TicketLink: func(ticket string) string { return "https://changes.example.com/" + ticket },
 	}
 }
 
