@@ -54,6 +54,15 @@ func (d *Desk) Ask(ctx context.Context, ask access.Ask) (access.Request, error) 
 		return access.Request{}, fmt.Errorf("find request: %w", err)
 	}
 
+	// What is put before people, and before the rules about who may decide, names everything that would be touched.
+	if listed(ask.Operation.Accesses) == nil && len(ask.Operation.Accesses) > 0 {
+		return access.Request{}, &access.Refusal{
+			Code: access.CodeLimit, Rule: ask.Terms.Rule,
+			Message: fmt.Sprintf("it would do more than %d different things, and no more can be put before those who release it", maxAccesses),
+			Hint:    "send it in parts",
+		}
+	}
+
 	// 2. Nobody may bury the people who decide under requests.
 	if err := d.tooMany(ctx, ask); err != nil {
 		return access.Request{}, err
@@ -124,16 +133,49 @@ func newRequest(ask access.Ask, now time.Time) access.Request {
 		text = ask.Operation.Summary()
 	}
 	text = cut(text, maxText)
-	accesses := ask.Operation.Accesses
-	if more := len(accesses) - maxAccesses; more > 0 {
-		accesses = accesses[:maxAccesses]
-		text += fmt.Sprintf("\n[%d further effects are not listed]", more)
+	accesses := listed(ask.Operation.Accesses)
+	if more := len(ask.Operation.Accesses) - len(accesses); more > 0 {
+		text += fmt.Sprintf("\n[%d further effects of the same kinds are not listed]", more)
 	}
 	return access.Request{
 		Digest: ask.Digest, Subject: *ask.Subject, Target: ask.Target, Accesses: accesses, Text: text, Terms: terms,
 		Policy: ask.Policy, Ticket: ask.Ticket, State: access.StateOpen, Created: now, Expires: now.Add(terms.Within),
 		Session: ask.Session,
 	}
+}
+
+// listed are the accesses that are kept of a request: all of them, or where there are many at least one of each action on
+// each resource, since who may decide depends on these. Of more than can be kept there are none.
+func listed(all []access.Access) []access.Access {
+	if len(all) <= maxAccesses {
+		return all
+	}
+	type kind struct {
+		action   access.Action
+		resource access.Resource
+	}
+	seen := make(map[kind]bool)
+	first := make([]bool, len(all))
+	for i := range all {
+		k := kind{all[i].Action, all[i].Resource}
+		first[i] = !seen[k]
+		seen[k] = true
+	}
+	room := maxAccesses - len(seen)
+	if room < 0 {
+		return nil
+	}
+	kept := make([]access.Access, 0, maxAccesses)
+	for i := range all {
+		if !first[i] && room == 0 {
+			continue
+		}
+		if !first[i] {
+			room--
+		}
+		kept = append(kept, all[i])
+	}
+	return kept
 }
 
 // cut shortens text for people, and says so: an approver must know that there is more than can be read.

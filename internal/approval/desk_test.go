@@ -545,6 +545,31 @@ func TestWhatIsTooLongIsCutAndSaysSo(t *testing.T) {
 	wantRefusal(t, err, access.CodeLimit, "longer than 1000")
 }
 
+// Who may decide depends on what would be touched: behind hundreds of harmless things there must be no other.
+func TestNothingIsHiddenFromApproversBehindManyOtherThings(t *testing.T) {
+	o := open(t)
+	on := func(collection string) access.Access {
+		return access.Access{Action: access.Upsert, Resource: access.Resource{Target: "products", Namespace: "public", Collection: collection}}
+	}
+	a := ask(alice, "d1", 1)
+	a.Operation.Accesses = nil
+	for range 300 {
+		a.Operation.Accesses = append(a.Operation.Accesses, on("items"))
+	}
+	a.Operation.Accesses = append(a.Operation.Accesses, on("payroll"))
+	r := o.file(t, a)
+	if n := len(r.Accesses); n != 256 || r.Accesses[n-1].Resource.Collection != "payroll" || !strings.Contains(r.Text, "45 further effects of the same kinds") {
+		t.Errorf("%d accesses, the last on %s: %s", n, r.Accesses[n-1].Resource, r.Text)
+	}
+	b := ask(alice, "d2", 1)
+	b.Operation.Accesses = nil
+	for i := range 300 {
+		b.Operation.Accesses = append(b.Operation.Accesses, on(fmt.Sprint("items", i)))
+	}
+	_, err := o.Ask(t.Context(), b)
+	wantRefusal(t, err, access.CodeLimit, "more than 256 different things")
+}
+
 func TestPolicyAndTermsCanKeepAPersonOut(t *testing.T) {
 	o := open(t)
 	o.May = func(v *access.Subject, _ *access.Request) *access.Refusal {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"filippo.io/age"
 	"github.com/spf13/cobra"
@@ -450,9 +451,16 @@ func visible(s string) string {
 	return strings.ReplaceAll(q, `\"`, `"`)
 }
 
-// hidesOrder reports characters that change the order in which a terminal shows the others.
+// hidesOrder reports characters that change the order in which a terminal shows the others, or that show nothing although
+// they count as letters.
 func hidesOrder(r rune) bool {
-	return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' || r == '\u200e' || r == '\u200f' || r == '\u061c'
+	switch {
+	case r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' || r == '\u200e' || r == '\u200f' || r == '\u061c':
+		return true
+	case r == '\u115f' || r == '\u1160' || r == '\u3164' || r == '\uffa0' || r == '\u2800' || unicode.Is(unicode.Variation_Selector, r):
+		return true
+	}
+	return false
 }
 
 func moment(env *Env, s string) (time.Time, error) {

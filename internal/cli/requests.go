@@ -7,9 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -236,12 +239,38 @@ func printRequest(env *Env, r admin.Request, full bool) error {
 	return nil
 }
 
+// Long runs of white space are shown as a count, as in the console: they push out of sight what stands behind them.
+const (
+	maxBlanks = 80
+	maxLines  = 8
+)
+
+var blanks = regexp.MustCompile(`[ \p{Zs}]{` + strconv.Itoa(maxBlanks+1) + `,}`)
+
 // visibleLines is visible for text of several lines.
 func visibleLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = visible(strings.ReplaceAll(lines[i], "\t", "    "))
+	var lines []string
+	empty := 0
+	rest := func() {
+		if empty > maxLines {
+			lines, empty = append(lines, fmt.Sprintf("[%d blank lines]", empty)), 0
+		}
+		for ; empty > 0; empty-- {
+			lines = append(lines, "")
+		}
 	}
+	for line := range strings.SplitSeq(s, "\n") {
+		line = blanks.ReplaceAllStringFunc(strings.ReplaceAll(line, "\t", "    "), func(run string) string {
+			return fmt.Sprintf("[%d spaces]", utf8.RuneCountInString(run))
+		})
+		if strings.TrimSpace(line) == "" {
+			empty++
+			continue
+		}
+		rest()
+		lines = append(lines, visible(line))
+	}
+	rest()
 	return strings.Join(lines, "\n")
 }
 

@@ -23,8 +23,8 @@ func (p *Policy) MayApprove(voter *access.Subject, request *access.Request) *acc
 		return no(access.CodeSeparation, "", "sign in yourself", "%s acts for them, and nobody decides through somebody else", voter.Actor.Display())
 	case voter.Person == "":
 		return no(access.CodeSeparation, "", "ask the operator to map the account to a person", "it is not known which person the account %s belongs to", voter.ID)
-	case len(voter.Scopes) > 0:
-		return no(access.CodeScope, "", "sign in without a scope", "the credential is narrowed to %s", oneOf(voter.Scopes))
+	case len(voter.Scopes) > 0 && !containsText(voter.Scopes, approve):
+		return no(access.CodeScope, "", "sign in without a scope, or with the scope "+approve, "the credential is narrowed to %s", oneOf(voter.Scopes))
 	case voter.ID == request.Subject.ID || isRequester(voter.Person, &request.Subject):
 		return no(access.CodeSeparation, RequesterIsNotApprover, "ask "+persons(1, request.Terms.Groups), "nobody decides on a request of their own, or of a workload that they own")
 	case containsText(request.Terms.Exclude, voter.Person):

@@ -32,6 +32,8 @@ func TestWhoMayDecideOnARequest(t *testing.T) {
 	unmapped := person("", "V")
 	scoped := person("cy", "V")
 	scoped.Scopes = []string{"read"}
+	approving, both := person("cy", "V"), person("eli", "V", "W")
+	approving.Scopes, both.Scopes = []string{"approve"}, []string{"approve"} // as vecgate token --scope approve makes them
 	botVoter := &access.Subject{ID: "ci:y", Kind: access.Workload, Person: "cy", Owner: "cy", Groups: []string{"V"}}
 	for _, c := range []struct {
 		name    string
@@ -49,6 +51,8 @@ func TestWhoMayDecideOnARequest(t *testing.T) {
 		{"a person through an agent", through, ask(ana), access.CodeSeparation, ""},
 		{"an account of nobody known", unmapped, ask(ana), access.CodeSeparation, ""},
 		{"a narrowed credential", scoped, ask(ana), access.CodeScope, ""},
+		{"a credential for approving only", approving, ask(ana), "", ""},
+		{"an approver who writes, with one for approving only", both, ask(ana), access.CodeSeparation, "apart"},
 		{"somebody outside the group", person("dan", "R"), ask(ana), access.CodeNoRule, "held"},
 		{"somebody whom the rule excludes", person("zoe", "V"), ask(ana), access.CodeSeparation, "held"},
 		{"an approver who writes", person("eli", "V", "W"), ask(ana), access.CodeSeparation, "apart"},

@@ -56,7 +56,7 @@ func Load(path string, opts Options) (*Policy, error) {
 // call the file.
 func Parse(name string, text []byte, opts Options) (*Policy, error) {
 	faults := &faultList{file: name}
-	b := &builder{faults: faults, file: name, opts: opts, duties: map[string]actionSet{}, names: map[string]int{}}
+	b := &builder{faults: faults, file: name, opts: opts, duties: map[string]actionSet{}, names: map[string]int{}, unknown: map[string]bool{}}
 	if root := readSource(text, faults); root != nil {
 		shapePolicy.check(faults, "", root)
 		b.build(root)
@@ -83,7 +83,8 @@ type builder struct {
 	opts        Options
 	conditions  conditions
 	duties      map[string]actionSet
-	names       map[string]int // statement name -> line
+	names       map[string]int  // statement name -> line
+	unknown     map[string]bool // names of targets that were told of
 	allows      []*rule
 	denies      []*rule
 	protects    []*rule
@@ -249,7 +250,11 @@ func (b *builder) pattern(path, pattern string, line int) {
 			return
 		}
 	}
-	b.faults.add(line, path, "no target is called %q; the targets are %s%s", name, strings.Join(b.opts.Targets, ", "), suggest(name, b.opts.Targets))
+	if b.unknown[name] {
+		return // told once: a policy that was written for another target names it in every line
+	}
+	b.unknown[name] = true
+	b.faults.add(line, path, "no target is called %q; the targets are %s%s (here and wherever else the policy names it)", name, strings.Join(b.opts.Targets, ", "), suggest(name, b.opts.Targets))
 }
 
 // who reads whom a statement is about; gives says that matching gives something.

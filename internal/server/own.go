@@ -51,7 +51,7 @@ func private(dir string) error {
 	if err != nil {
 		return err
 	}
-	if mode := info.Mode(); mode.Perm()&0o002 != 0 {
+	if mode := info.Mode(); mode.Perm()&0o002 != 0 && mode&fs.ModeSticky == 0 { // sticky: of each file only its owner can
 		return fmt.Errorf("everybody can write into %s (mode %04o), and put keys of their own there: chmod o-w %s, or name a directory inside it, which the gateway makes itself", dir, mode.Perm(), dir)
 	}
 	return nil

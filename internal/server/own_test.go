@@ -58,6 +58,13 @@ func TestADirectoryThatEverybodyCanWriteIntoIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", which, err)
 		}
 		s.close()
+		if err := os.Chmod(open, 0o777|os.ModeSticky); err != nil { // as a file system in memory is mounted
+			t.Fatal(err)
+		}
+		if s = owner(dir, filepath.Join(dir, "state", "state.db")); s.own() != nil {
+			t.Errorf("%s: others can replace nothing there, and it was refused", which)
+		}
+		s.close()
 	}
 }
 

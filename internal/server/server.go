@@ -366,6 +366,9 @@ func (s *Server) faults(ctx context.Context) []error {
 		faults = append(faults, fmt.Errorf("store: %w", err))
 	}
 	if err := s.journal.Sync(ctx); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = errors.New("what was written last is not on disk yet: the disk is slow, or does not answer")
+		}
 		faults = append(faults, fmt.Errorf("audit log: %w", err))
 	}
 	if _, err := s.archiveNote(); err != nil {

@@ -100,7 +100,11 @@ func (s *Server) signIn(c *config.Console) (console.SignIn, error) {
 	in := console.SignIn{
 		Provider: name, Issuer: provider.Issuer, ClientID: c.ClientID, Scopes: identity.Scopes, HTTP: provider.HTTP,
 		Endpoints: func(ctx context.Context) (authorization, token string, err error) {
-			about, err := provider.Metadata(ctx)
+			now, ok := s.registry.Provider(name) // as the configuration has it by now
+			if !ok {
+				return "", "", fmt.Errorf("there is no identity provider %q any more", name)
+			}
+			about, err := now.Metadata(ctx)
 			if err != nil {
 				return "", "", err
 			}

@@ -1,5 +1,7 @@
 package bypass
 
+import "github.com/jackc/pgx/v5/pgproto3"
+
 // shadowed are the columns of a temporary table that stands where a masked one is meant: the same types in the same order,
 // with the names of a hidden and an open column exchanged.
 const shadowed = " (id bigint, name text, notes text, phone text, ssn text, city text, email text, embedding public.vector(384))"
@@ -30,6 +32,11 @@ var roundabout = []Case{
 	{Class: 16, Name: "rows handed on by a recursion", SQL: "WITH RECURSIVE r (x, y) AS (SELECT c, c.name FROM ONLY customers c UNION ALL SELECT row((r.x).id, (r.x).email, (r.x).email, (r.x).phone, (r.x).ssn, (r.x).city, (r.x).notes, (r.x).embedding)::customers, (r.x).name FROM r) SELECT y FROM (SELECT y FROM r LIMIT 40) s"},
 	{Class: 16, Name: "order of a recursion handed on", SQL: "WITH RECURSIVE r (n, y, z) AS (SELECT 1, 'a'::text, ''::text UNION ALL SELECT r.n + 1, (SELECT email FROM customers WHERE id = r.n), r.o::text FROM r WHERE n < 6) SEARCH DEPTH FIRST BY y SET o SELECT z FROM r"},
 
+	{Class: 45, Name: "merge returning everything", Steps: rolledBack(
+		send("without a description", 1, &pgproto3.Parse{Query: "MERGE INTO logbook l USING customers c ON l.id = c.id WHEN MATCHED THEN UPDATE SET note = 'x' RETURNING *"}, bind("", "", 0, nil), &pgproto3.Execute{}, &pgproto3.Sync{}),
+	), Through: Masked},
+	{Class: 45, Name: "merge returning everything, into rows", Steps: rolledBack(simple("WITH m (a, b, c, d, e, f, g, h, i, j) AS (MERGE INTO logbook l USING customers c ON l.id = c.id WHEN MATCHED THEN UPDATE SET note = 'x' RETURNING *) SELECT c || '' FROM m"))},
+
 	{Class: 23, Name: "row that a deletion elsewhere reaches", Steps: rolledBack(simple("DELETE FROM branches WHERE id = 1"))},
 	{Class: 23, Name: "row that a change elsewhere reaches", Steps: rolledBack(simple("UPDATE branches SET id = 99 WHERE id = 1"))},
 	{Class: 23, Name: "key that a deletion elsewhere reaches", Steps: rolledBack(simple("DELETE FROM branches WHERE id = 3"))},
@@ -39,6 +46,8 @@ var roundabout = []Case{
 	{Class: 20, Name: "foreign key to a secret", Steps: rolledBack(simple("CREATE TABLE g (v text REFERENCES customers (email))"), simple("INSERT INTO g VALUES ('"+secretsOf(0)[0].Email+"')"))},
 	{Class: 20, Name: "foreign key to a secret, added later", Steps: rolledBack(simple("INSERT INTO guesses VALUES ('"+secretsOf(0)[0].Email+"')"), simple("DELETE FROM guesses WHERE length(guess) = 1"), simple("ALTER TABLE guesses ADD FOREIGN KEY (guess) REFERENCES customers (email)"))},
 	{Class: 20, Name: "foreign key of a secret", Steps: rolledBack(simple("CREATE TABLE g (v text UNIQUE)"), simple("INSERT INTO g SELECT 'x'"), simple("DELETE FROM members WHERE id > 1"), simple("INSERT INTO g VALUES ('"+secretsOf(0)[0].Email+"')"), simple("ALTER TABLE members ADD FOREIGN KEY (email) REFERENCES g (v)"))},
+	{Class: 21, Name: "order of an index", Steps: rolledBack(simple("CREATE INDEX ON customers (email, id)"), simple("SET LOCAL enable_seqscan = off"), simple("SET LOCAL enable_bitmapscan = off"), simple("SELECT id FROM ONLY customers"))},
+	{Class: 21, Name: "order of all tables", Steps: []Step{simple("ALTER TABLE members CLUSTER ON members_email_key"), simple("CLUSTER"), simple("SELECT id FROM members")}},
 	{Class: 20, Name: "length of a type", Steps: rolledBack(simple("ALTER TABLE members ALTER COLUMN email TYPE varchar(26)"))},
 	{Class: 20, Name: "unique constraint", Steps: rolledBack(simple("DELETE FROM customers WHERE id > 4"), simple("ALTER TABLE customers ADD UNIQUE (phone)"))},
 	{Class: 20, Name: "exclusion constraint", Steps: rolledBack(simple("DELETE FROM customers WHERE id > 4"), simple("ALTER TABLE customers ADD EXCLUDE USING btree (phone WITH =)"))},

@@ -378,6 +378,30 @@ func TestHeadingsAreLinkedToAsGitHubDoes(t *testing.T) {
 	}
 }
 
+func TestEveryConceptIsInTheArchitecture(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root(t), "docs/ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, p := range packages(t) {
+		name, ours := strings.CutPrefix(p.ImportPath, module+"internal/")
+		concept, below, deeper := strings.Cut(name, "/")
+		switch {
+		case !ours || deeper && concept != "protocol" || strings.Contains(below, "/") || below == "protocoltest":
+			continue
+		case deeper:
+			name = below // protocol/postgres stands as such, engines stand beside each other
+		}
+		if found++; !regexp.MustCompile("[`/]" + name + "`").Match(text) {
+			t.Errorf("docs/ARCHITECTURE.md does not say what %s is for", p.ImportPath)
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d packages were found", found)
+	}
+}
+
 func TestEveryDependencyHasItsReason(t *testing.T) {
 	mod, err := os.ReadFile(filepath.Join(root(t), "go.mod"))
 	if err != nil {

@@ -13,7 +13,10 @@ import (
 // Taking is how long a client may leave off taking what it is sent, or sending what nobody reads any more. Without a bound,
 // who asks, and never reads the answer, keeps a connection that counts as one at work for ever; nobody needs a credential
 // for that.
-const Taking = time.Minute
+const Taking = 2 * time.Minute
+
+// slowest is how many bytes of a long piece a client must take in a second besides.
+const slowest = 64 << 10
 
 // patient ends the answers that nobody takes. What waits before it is sent, such as a request that is held, has all the time
 // it wants.
@@ -69,29 +72,30 @@ func (t *taker) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
 // Write implements http.ResponseWriter.
 func (t *taker) Write(p []byte) (int, error) {
-	defer t.bound()()
+	defer t.bound(len(p))()
 	return t.ResponseWriter.Write(p)
 }
 
 // FlushError is for http.ResponseController.
 func (t *taker) FlushError() error {
-	defer t.bound()()
+	defer t.bound(0)()
 	return t.control.Flush()
 }
 
 // bound begins a piece; what it returns ends it.
-func (t *taker) bound() (end func()) {
+func (t *taker) bound(length int) (end func()) {
+	longest := t.longest + time.Duration(length/slowest)*time.Second
 	if !t.streams {
-		t.rest()
+		t.rest(longest)
 		return func() {}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.writing = true
 	if t.timer == nil {
-		t.timer = time.AfterFunc(t.longest, t.giveUp)
+		t.timer = time.AfterFunc(longest, t.giveUp)
 	} else {
-		t.timer.Reset(t.longest)
+		t.timer.Reset(longest)
 	}
 	return t.written
 }
@@ -115,15 +119,15 @@ func (t *taker) giveUp() {
 // end bounds what net/http does once the handler is done.
 func (t *taker) end() {
 	if !t.streams {
-		t.rest()
+		t.rest(t.longest)
 		return
 	}
 	_ = t.control.SetWriteDeadline(time.Now().Add(t.longest))
 }
 
 // rest bounds what is sent over HTTP/1, and what net/http reads before: what is left of the body.
-func (t *taker) rest() {
-	late := time.Now().Add(t.longest)
+func (t *taker) rest(longest time.Duration) {
+	late := time.Now().Add(longest)
 	_ = t.control.SetWriteDeadline(late)
 	if t.unread != nil && !t.unread.over {
 		_ = t.control.SetReadDeadline(late)

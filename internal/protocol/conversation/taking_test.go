@@ -260,4 +260,11 @@ func TestEveryPieceOfAnAnswerHasItsOwnTime(t *testing.T) {
 		}
 		_, _ = w.Write([]byte("piece"))
 	}
+	// A long one, such as a message of gRPC, takes a client longer whose line is slow.
+	d.writing = func() {
+		if got := d.told[3].Sub(d.told[2]); got < 15*time.Minute {
+			t.Errorf("a piece of 64 MiB has %s more than others", got)
+		}
+	}
+	_, _ = w.Write(make([]byte, 64<<20))
 }

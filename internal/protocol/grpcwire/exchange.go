@@ -369,7 +369,22 @@ func (x *exchange) complaint(s *status.Status) *status.Status {
 	if !x.covering().mute || s.Code() == codes.NotFound {
 		return s
 	}
+	if mask.WrongLength(s.Message()) {
+		return status.New(s.Code(), mask.OfLengths)
+	}
 	return status.New(s.Code(), fmt.Sprintf("the database refused the request with %s; its message is withheld because it could quote protected values", codeName(s.Code())))
+}
+
+// toTell is what the client is told of a refusal. Of a request that could not be read because the target does not answer,
+// that: no plainer words would help.
+func (x *exchange) toTell(refusal *access.Refusal) *access.Refusal {
+	if refusal.Code != access.CodeUnclear || x.fault == nil || x.fault.Code != access.CodeUnavailable {
+		return refusal
+	}
+	told := *x.fault
+	told.Ref = refusal.Ref
+	told.Hint = cmp.Or(told.Hint, "try again later; the log of the gateway has the details")
+	return &told
 }
 
 // Refuse implements gate.Exchange.
@@ -378,7 +393,7 @@ func (x *exchange) Refuse(refusal *access.Refusal) error {
 		x.broken = true
 		return nil
 	}
-	x.server.refuse(x.reply, x.target, x.method, refusal)
+	x.server.refuse(x.reply, x.target, x.method, x.toTell(refusal))
 	return nil
 }
 

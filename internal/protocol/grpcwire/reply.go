@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -37,20 +36,8 @@ func (r *reply) begin() {
 	r.w.WriteHeader(http.StatusOK)
 }
 
-// How long a client may take to receive what fits into no buffer: what it does not take, the gateway holds.
-const (
-	receiving = 2 * time.Minute
-	buffered  = 16 << 10
-	slowest   = 64 << 10 // bytes in a second
-)
-
 func (r *reply) write(p []byte) error {
 	r.begin()
-	if len(p) > buffered {
-		conn := http.NewResponseController(r.w)
-		_ = conn.SetWriteDeadline(time.Now().Add(receiving + time.Duration(len(p)/slowest)*time.Second)) // every connection of net/http can
-		defer func() { _ = conn.SetWriteDeadline(time.Time{}) }()
-	}
 	if _, err := r.w.Write(p); err != nil {
 		return fmt.Errorf("write to client: %w", err)
 	}

@@ -18,6 +18,7 @@ type Fields struct {
 	treat  func(path string) access.Treatment
 	words  []string // one of them stands in a text wherever a hidden name does; nil when nothing can be said
 	texts  map[string]*jsonstream.Node
+	works  [deepest + 1]work
 	within string // what stands before the paths of fields
 }
 

@@ -81,16 +81,19 @@ func (f *Fields) inside(h *mask.Hider, field, path, text string, depth int) stri
 	if quoted {
 		return f.quoted(h, field, path, text, depth)
 	}
-	var out bytes.Buffer
-	m := jsonstream.NewMasker(&out, f.copy(field, path, depth), h)
-	_, err := m.Write([]byte(text))
-	if err == nil {
-		err = m.Close()
-	}
-	if err != nil {
+	w := &f.works[min(depth, deepest)]
+	w.out.Reset()
+	w.masker.Reset(&w.out, f.copy(field, path, depth), h)
+	if _, err := w.masker.Write([]byte(text)); err != nil || w.masker.Close() != nil {
 		return mask.Redacted
 	}
-	return out.String()
+	return w.out.String()
+}
+
+// work is what one document takes that is masked: one at each depth.
+type work struct {
+	masker jsonstream.Masker
+	out    bytes.Buffer
 }
 
 // quoted hides in a text that is a JSON text, in which there may be a document. Any other text in quotation marks is one that

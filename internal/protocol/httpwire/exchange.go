@@ -2,6 +2,7 @@ package httpwire
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -328,15 +329,30 @@ const maxComplaint = 64 << 10
 // complaint passes the engine's own error on, without its words when they may quote what is hidden.
 func (x *exchange) complaint(out *outlet) error {
 	if x.obliged.Mute && out.status != http.StatusNotFound { // that there is no such thing quotes nothing that is stored
-		_, body := x.target.Dialect.Error(&access.Refusal{
-			Code: access.CodeObligation, Message: fmt.Sprintf("the database refused the request with status %d; its message is withheld because it could quote protected values", out.status),
-		})
+		message := fmt.Sprintf("the database refused the request with status %d; its message is withheld because it could quote protected values", out.status)
+		said, err := io.ReadAll(io.LimitReader(x.resp.Body, maxComplaint))
+		if err == nil && mask.WrongLength(string(said)) {
+			message = mask.OfLengths
+		}
+		_, body := x.target.Dialect.Error(&access.Refusal{Code: access.CodeObligation, Message: message})
 		out.kind = "application/json"
-		_, err := out.Write(body)
+		_, err = out.Write(body)
 		return err
 	}
 	_, err := io.Copy(out, io.LimitReader(x.resp.Body, maxComplaint))
 	return err
+}
+
+// toTell is what the client is told of a refusal. Of a request that could not be read because the target does not answer,
+// that: no plainer words would help.
+func (x *exchange) toTell(refusal *access.Refusal) *access.Refusal {
+	if refusal.Code != access.CodeUnclear || x.fault == nil || x.fault.Code != access.CodeUnavailable {
+		return refusal
+	}
+	told := *x.fault
+	told.Ref = refusal.Ref
+	told.Hint = cmp.Or(told.Hint, "try again later; the log of the gateway has the details")
+	return &told
 }
 
 // Refuse implements gate.Exchange.
@@ -345,6 +361,7 @@ func (x *exchange) Refuse(refusal *access.Refusal) error {
 		x.broken = true
 		return nil
 	}
+	refusal = x.toTell(refusal)
 	say(x.writer, x.target.errorOf(refusal), refusal)
 	return nil
 }

@@ -35,7 +35,11 @@ func (k *masker) status(s *commonpb.Status) {
 	if s == nil || !failed(s) || absent(s) || !k.any() {
 		return
 	}
-	s.Reason, s.Detail, s.ExtraInfo = withheld, "", nil
+	said := withheld
+	if mask.WrongLength(s.GetReason()) {
+		said = mask.OfLengths
+	}
+	s.Reason, s.Detail, s.ExtraInfo = said, "", nil
 }
 
 // searched masks the answer of a search. groups are the fields that it is grouped by.

@@ -60,6 +60,28 @@ func grpcSuite() *protocoltest.GRPCSuite {
 	}
 }
 
+func TestAFieldRuleMeansTheSameOverMilvusGRPC(t *testing.T) {
+	protocoltest.NestedGRPC(t, grpcSuite(), false, func(fields string) proto.Message {
+		var columns map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(fields), &columns); err != nil {
+			t.Fatal(err)
+		}
+		answer := &milvuspb.QueryResults{Status: &commonpb.Status{}, CollectionName: "customers"}
+		for name, value := range columns {
+			var s string
+			if json.Unmarshal(value, &s) == nil {
+				answer.FieldsData = append(answer.FieldsData, texts(name, s))
+				continue
+			}
+			answer.FieldsData = append(answer.FieldsData, &schemapb.FieldData{
+				Type: schemapb.DataType_JSON, FieldName: name,
+				Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{Data: &schemapb.ScalarField_JsonData{JsonData: &schemapb.JSONArray{Data: [][]byte{value}}}}},
+			})
+		}
+		return answer
+	})
+}
+
 func TestMilvusPassesTheSuiteOverGRPC(t *testing.T) { protocoltest.RunGRPC(t, grpcSuite()) }
 
 func TestARefusalOfMilvusItselfIsWrittenDownAsOne(t *testing.T) {

@@ -59,6 +59,12 @@ func grpcSuite(t testing.TB) *protocoltest.GRPCSuite {
 	}
 }
 
+func TestAFieldRuleMeansTheSameOverGRPC(t *testing.T) {
+	protocoltest.NestedGRPC(t, grpcSuite(t), true, func(fields string) proto.Message {
+		return &pb.QueryResponse{Matches: []*pb.ScoredVector{{Id: "1", Metadata: meta(t, fields)}}}
+	})
+}
+
 func TestAChangeOfANamedRecordIsNotTriedOut(t *testing.T) {
 	w := protocoltest.StartGRPC(t, grpcSuite(t))
 	m := &pb.UpdateRequest{Id: "a", Values: []float32{1}, DryRun: proto.Bool(true)}

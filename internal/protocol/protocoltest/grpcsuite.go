@@ -345,6 +345,13 @@ func grpcHidden(t *testing.T, s *GRPCSuite) {
 	if a = w.Do(t.Context(), s.Read); a.Status.Code() != codes.InvalidArgument || a.leaks() || strings.Contains(w.Written(), Canary) {
 		t.Errorf("an error of the engine: %v", a)
 	}
+	// Whoever searches with the vectors of another model is told at least that.
+	w.only(s, func(context.Context, string, proto.Message) (proto.Message, error) {
+		return nil, status.Error(codes.InvalidArgument, "vector lengths don't match: 3 vs 2, in "+Canary)
+	})
+	if a = w.Do(t.Context(), s.Read); !strings.Contains(a.Status.Message(), "a vector has not the length") || a.leaks() {
+		t.Errorf("an error of the engine about the length of a vector: %v", a)
+	}
 }
 
 // only answers Read, and leaves look-ups to the stand-in.

@@ -1,9 +1,13 @@
 package protocoltest
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/vecgate/vecgate/internal/access"
 )
@@ -110,6 +114,33 @@ func nested(t *testing.T, s *Suite) {
 		for _, r := range s.Nested.Whole {
 			if a := w.Do(t.Context(), r); (a.Header.Get("X-Vecgate-Code") == string(access.CodeObligation)) != x.whole {
 				t.Errorf("%s and the whole of meta: %s: %v", x.pattern, r.Body, a)
+			}
+		}
+	}
+}
+
+// NestedGRPC walks the table over gRPC: answer is the engine's to the suite's Read, and holds one point with these fields, a
+// JSON object. What conditions ask is the same at both doors of an engine.
+func NestedGRPC(t *testing.T, s *GRPCSuite, flatly bool, answer func(fields string) proto.Message) {
+	fields := deep
+	if flatly {
+		fields = flat
+	}
+	w := StartGRPC(t, s)
+	for _, x := range paths {
+		w.Oblige(access.Obligations{Protection: &access.Protection{Fields: []access.FieldRule{{Pattern: x.pattern, Treatment: access.Treatment{Mask: access.MaskRedact, Rule: "personal-data"}}}}})
+		w.only(s, func(context.Context, string, proto.Message) (proto.Message, error) { return answer(fields), nil })
+		a := w.Do(t.Context(), s.Read)
+		w.fine(a)
+		shown := fmt.Sprint(a.Message)
+		for _, value := range x.hides {
+			if strings.Contains(shown, value) {
+				t.Errorf("%s shows what is %s: %s", x.pattern, value, shown)
+			}
+		}
+		for _, value := range append(x.shows, kept) {
+			if !strings.Contains(shown, value) {
+				t.Errorf("%s hides what is %s: %s", x.pattern, value, shown)
 			}
 		}
 	}

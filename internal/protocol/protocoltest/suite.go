@@ -241,6 +241,11 @@ func hidden(t *testing.T, s *Suite) {
 	if a = w.Do(t.Context(), s.Read); a.Status != http.StatusBadRequest || strings.Contains(a.Body, Canary) || strings.Contains(w.Written(), Canary) {
 		t.Errorf("an error of the engine: %v", a)
 	}
+	// Whoever searches with the vectors of another model is told at least that.
+	w.fail(fmt.Sprintf(`{"error":"X","message":"Vector dimension error: expected dim: 3, got 2, in %s"}`, Canary))
+	if a = w.Do(t.Context(), s.Read); !strings.Contains(a.Body, "a vector has not the length") || strings.Contains(a.Body, Canary) {
+		t.Errorf("an error of the engine about the length of a vector: %v", a)
+	}
 }
 
 // only answers what clients send, and leaves look-ups to the stand-in.

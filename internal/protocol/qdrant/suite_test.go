@@ -154,4 +154,14 @@ func rpcSuite() *protocoltest.GRPCSuite {
 	}
 }
 
+func TestAFieldRuleMeansTheSameOverQdrantsGRPC(t *testing.T) {
+	protocoltest.NestedGRPC(t, rpcSuite(), false, func(fields string) proto.Message {
+		var payload map[string]any
+		if err := json.Unmarshal([]byte(fields), &payload); err != nil {
+			t.Fatal(err)
+		}
+		return &pb.ScrollResponse{Result: []*pb.RetrievedPoint{{Id: num(1), Payload: pb.NewValueMap(payload)}}}
+	})
+}
+
 func TestQdrantsGRPCPassesTheSuite(t *testing.T) { protocoltest.RunGRPC(t, rpcSuite()) }

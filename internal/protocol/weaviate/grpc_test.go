@@ -2,6 +2,7 @@ package weaviate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -136,6 +137,38 @@ func grpcSuite() *protocoltest.GRPCSuite {
 			return reply
 		},
 	}
+}
+
+func TestAFieldRuleMeansTheSameOverWeaviatesGRPC(t *testing.T) {
+	var value func(any) *pb.Value
+	value = func(v any) *pb.Value {
+		switch v := v.(type) {
+		case string:
+			return text(v)
+		case map[string]any:
+			return &pb.Value{Kind: &pb.Value_ObjectValue{ObjectValue: propertiesOf(v, value)}}
+		}
+		objects := &pb.ObjectValues{}
+		for _, o := range v.([]any) {
+			objects.Values = append(objects.Values, propertiesOf(o.(map[string]any), value))
+		}
+		return &pb.Value{Kind: &pb.Value_ListValue{ListValue: &pb.ListValue{Kind: &pb.ListValue_ObjectValues{ObjectValues: objects}}}}
+	}
+	protocoltest.NestedGRPC(t, grpcSuite(), false, func(fields string) proto.Message {
+		var all map[string]any
+		if err := json.Unmarshal([]byte(fields), &all); err != nil {
+			t.Fatal(err)
+		}
+		return &pb.SearchReply{Results: []*pb.SearchResult{{Properties: &pb.PropertiesResult{NonRefProps: propertiesOf(all, value)}}}}
+	})
+}
+
+func propertiesOf(all map[string]any, value func(any) *pb.Value) *pb.Properties {
+	p := &pb.Properties{Fields: map[string]*pb.Value{}}
+	for name, v := range all {
+		p.Fields[name] = value(v)
+	}
+	return p
 }
 
 func TestWeaviatePassesTheSuiteOfGRPC(t *testing.T) { protocoltest.RunGRPC(t, grpcSuite()) }

@@ -85,6 +85,9 @@ func told(p *access.Protection, words string) string {
 	if p.Empty() || words == "" {
 		return words
 	}
+	if mask.WrongLength(words) {
+		return mask.OfLengths
+	}
 	return withheldMessage
 }
 

@@ -42,6 +42,8 @@ func (a *analysis) alterCommand(rel *Relation, c *pg.AlterTableCmd) {
 		a.named(c.Def.GetRangeVar(), access.SchemaAlter)
 		a.everything(rel, "another table")
 		return
+	case pg.AlterTableType_AT_ClusterOn:
+		a.everything(rel, "the order of the table")
 	case pg.AlterTableType_AT_ChangeOwner, pg.AlterTableType_AT_EnableRowSecurity, pg.AlterTableType_AT_DisableRowSecurity,
 		pg.AlterTableType_AT_ForceRowSecurity, pg.AlterTableType_AT_NoForceRowSecurity:
 		a.on(access.IAMWrite, "", "")

@@ -169,6 +169,11 @@ func (a *analysis) define(node *pg.Node) {
 		st.Kind, st.ChangesCatalog = Maintain, false
 		if n.ClusterStmt.Relation == nil {
 			a.on(access.IndexRebuild, "", "")
+			for _, rel := range a.cat.byOID {
+				if !rel.system && (rel.kind == 'r' || rel.kind == 'p' || rel.kind == 'm') {
+					a.everything(rel, "the order of all tables")
+				}
+			}
 			return
 		}
 		// The order in which rows are stored, and come back, is then that of the index.
@@ -453,11 +458,15 @@ func (a *analysis) createView(s *pg.ViewStmt) {
 
 func (a *analysis) createIndex(s *pg.IndexStmt) {
 	rel := a.named(s.Relation, access.IndexCreate)
-	for _, list := range [][]*pg.Node{s.IndexParams, s.IndexIncludingParams} {
+	for n, list := range [][]*pg.Node{s.IndexParams, s.IndexIncludingParams} {
 		for _, node := range list {
 			el := node.GetIndexElem()
 			if el.GetName() != "" {
 				c := a.targetColumn(rel, el.Name)
+				if n == 0 && !c.Vector {
+					// A query that the index answers alone gets its rows in the order of the index. One on vectors has none.
+					a.shape(value{from: rel.sources(c)}, "an index")
+				}
 				if s.Unique {
 					a.flow(value{from: rel.sources(c)}, nil, "a unique index on "+rel.name)
 				}

@@ -307,6 +307,8 @@ func (a *analysis) merge(s *pg.MergeStmt, q *query, sc *scope) {
 			a.unclear("MERGE holds an unknown action")
 		}
 	}
+	// RETURNING * is, other than that of UPDATE, the source's columns and then the target's.
+	sc.items = append(sc.items[1:len(sc.items):len(sc.items)], it)
 	a.returning(s.ReturningList, it, q, sc, true, 0)
 }
 

@@ -75,8 +75,9 @@ func (a *analysis) samePath(value string) bool {
 		part = strings.TrimSpace(part)
 		if strings.Contains(part, `"`) {
 			// One schema may have a name that reads like two.
-			inner, ok := strings.CutPrefix(part, `"`)
-			if inner, ok = strings.CutSuffix(inner, `"`); !ok || strings.Contains(inner, `"`) || !strings.HasPrefix(part, `"`) {
+			opened, begins := strings.CutPrefix(part, `"`)
+			inner, ends := strings.CutSuffix(opened, `"`)
+			if !begins || !ends || strings.Contains(inner, `"`) {
 				return false
 			}
 			part = inner
