@@ -21,7 +21,7 @@ demo: ## Real PostgreSQL, real data, the whole story; ARGS=--once ends by itself
 
 .PHONY: get
 get: ## Fetch the databases and clients that the tests use
-	@for what in postgres clients tools psql-oauth chroma qdrant weaviate milvus pinecone opensearch stores goclients; do go run ./test/get $$what >/dev/null; done
+	@for what in postgres clients tools psql-oauth chroma qdrant weaviate milvus pinecone opensearch s3 stores goclients; do go run ./test/get $$what >/dev/null; done
 
 .PHONY: test
 test: get lint ## Everything: real databases, real clients, a real browser

@@ -35,6 +35,18 @@ type LogState struct {
 	// Replayable says that the gateway holds a key to what it recorded.
 	Replayable bool   `json:"replayable"`
 	Key        string `json:"key,omitempty"` // the public key of the checkpoints, for vecgate audit verify --key
+	// Archived is how the second copy of the log stands; nil when none is configured.
+	Archived *Archived `json:"archived,omitempty"`
+}
+
+// Archived is how the archive of the log stands.
+type Archived struct {
+	Size     uint64     `json:"size"`           // records in it
+	Time     *time.Time `json:"time,omitempty"` // when its newest checkpoint was put there
+	Lag      string     `json:"lag"`            // for how long records have waited for it
+	Failing  bool       `json:"failing,omitempty"`
+	Incident bool       `json:"incident,omitempty"` // it does not hold what the gateway put there, or something else
+	Closed   bool       `json:"closed,omitempty"`   // requests are refused because of it
 }
 
 // Checkpoint is the newest signed statement of the log's size and root.

@@ -64,6 +64,10 @@ func historyPath(dir string, day time.Time) string {
 
 // keepCheckpoint appends to the history, durably.
 func keepCheckpoint(dir string, now time.Time, msg []byte) error {
+	return appendHistory(dir, now, msg, true)
+}
+
+func appendHistory(dir string, now time.Time, msg []byte, durable bool) error {
 	line, err := json.Marshal(kept{Time: now, Note: string(msg)})
 	if err != nil {
 		return err
@@ -73,7 +77,7 @@ func keepCheckpoint(dir string, now time.Time, msg []byte) error {
 		return err
 	}
 	defer f.Close()
-	if _, err := f.Write(append(line, '\n')); err != nil {
+	if _, err := f.Write(append(line, '\n')); err != nil || !durable {
 		return err
 	}
 	return datasync(f)
@@ -175,4 +179,13 @@ func latestCheckpoint(dir string, key note.Verifier) (*Checkpoint, error) {
 		}
 	}
 	return latest, nil
+}
+
+// PublishedSize is the size of the newest checkpoint in a log's directory; 0 when there is none that the key signed.
+func PublishedSize(dir string, key note.Verifier) uint64 {
+	c, err := latestCheckpoint(dir, key)
+	if err != nil || c == nil {
+		return 0
+	}
+	return c.Size
 }

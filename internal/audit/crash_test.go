@@ -287,7 +287,7 @@ func TestALogSmallerThanWhatWasSignedIsRefused(t *testing.T) {
 	})
 	t.Run("the whole directory is an older copy, and a newer checkpoint is known", func(t *testing.T) {
 		dir := copyDir(t, original)
-		l := open(t, Options{Dir: dir, Known: newest})
+		l := open(t, Options{Dir: dir, Known: [][]byte{newest}})
 		exchange(t, l, "later", 1)
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
@@ -296,7 +296,7 @@ func TestALogSmallerThanWhatWasSignedIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := tryOpen(t, Options{Dir: original, Known: later}); !errors.Is(err, ErrRollback) {
+		if _, err := tryOpen(t, Options{Dir: original, Known: [][]byte{later}}); !errors.Is(err, ErrRollback) {
 			t.Errorf("Open says %v", err)
 		}
 	})

@@ -19,6 +19,7 @@ type badDisk struct {
 	syncs   atomic.Int64 // how many flushes succeed before they fail; negative means that all do
 	heals   atomic.Int64 // how many fail before they succeed again
 	noSpace atomic.Bool  // no file can be made
+	locked  atomic.Bool  // the file system is read-only
 }
 
 func newBadDisk(t testing.TB) *badDisk {
@@ -30,6 +31,9 @@ func newBadDisk(t testing.TB) *badDisk {
 func (d *badDisk) Create(name string, size int64) (File, error) {
 	if d.noSpace.Load() {
 		return nil, syscall.ENOSPC
+	}
+	if d.locked.Load() {
+		return nil, syscall.EROFS
 	}
 	f, err := d.OS.Create(name, size)
 	if err != nil {
@@ -108,6 +112,7 @@ func TestADiskThatFailsClosesTheLogUntilItWorks(t *testing.T) {
 	}{
 		{"flushes fail", func(d *badDisk) { d.fail(1 << 40) }, func(d *badDisk) { d.syncs.Store(-1) }},
 		{"the disk is full", func(d *badDisk) { d.noSpace.Store(true) }, func(d *badDisk) { d.noSpace.Store(false) }},
+		{"the file system became read-only", func(d *badDisk) { d.fail(1 << 40); d.locked.Store(true) }, func(d *badDisk) { d.syncs.Store(-1); d.locked.Store(false) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir, disk := t.TempDir(), newBadDisk(t)

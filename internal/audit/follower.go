@@ -257,8 +257,11 @@ func (f *follower) load(ctx context.Context, l *Log, signer *signer, segments []
 	}
 	f.note, f.signedAt = latest.Note, latest.Time
 	known := []Checkpoint{*latest}
-	if len(l.opts.Known) > 0 {
-		c, err := ParseCheckpoint(l.opts.Known, signer.verifier)
+	for _, msg := range l.opts.Known {
+		if len(msg) == 0 {
+			continue
+		}
+		c, err := ParseCheckpoint(msg, signer.verifier)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrKnown, err)
 		}

@@ -34,8 +34,12 @@ type Options struct {
 	Retention  time.Duration // how long records are kept; 0 means for ever
 	Bodies     time.Duration // how long bodies can be unsealed; 0 means as long as records
 
-	// Known is a signed checkpoint of this log that was kept elsewhere: a log that does not contain it is refused.
-	Known []byte
+	// Known are signed checkpoints of this log that were kept elsewhere: a log that does not contain them is refused. An
+	// empty one is none.
+	Known [][]byte
+	// Archived, if not nil, is how many records are in the archive. A segment that is not whole there is neither removed nor
+	// changed, however old it is.
+	Archived func() uint64
 	// Published is told every new signed checkpoint, for keeping it elsewhere. It must not block for long.
 	Published func(note []byte)
 

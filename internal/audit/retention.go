@@ -79,13 +79,13 @@ func (l *Log) Age(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("retention: destroy data key %d: %w", numbers[i], err)
 			}
-			if done {
+			if done && l.copied(h.Record) { // otherwise the room is given back with the segment
 				if err := l.compact(numbers[i], h.Frame); err != nil {
 					return fmt.Errorf("retention: compact segment %d: %w", numbers[i], err)
 				}
 			}
 		}
-		if l.opts.Retention > 0 && age > l.opts.Retention && i == 0 && h.Record <= l.Published() {
+		if l.opts.Retention > 0 && age > l.opts.Retention && i == 0 && h.Record <= l.Published() && l.copied(h.Record) {
 			if err := l.removeSegment(ctx, numbers[i], h.Record); err != nil {
 				return fmt.Errorf("retention: remove segment %d: %w", numbers[i], err)
 			}
@@ -95,6 +95,9 @@ func (l *Log) Age(ctx context.Context) error {
 	}
 	return nil
 }
+
+// copied says whether the segments that end before a record are whole in the archive, if there is one.
+func (l *Log) copied(record uint64) bool { return l.opts.Archived == nil || record < l.opts.Archived() }
 
 // destroyKey reports whether there was a key to destroy.
 func (l *Log) destroyKey(ctx context.Context, number uint32, age time.Duration) (bool, error) {
@@ -161,3 +164,13 @@ func (l *Log) removeSegment(ctx context.Context, number uint32, record uint64) e
 
 // Published is the size of the log that the last checkpoint signs.
 func (l *Log) Published() uint64 { return l.follower.published.Load() }
+
+// Shredded says that the key of a segment was destroyed in a log's directory, and that its time had come by then: nothing
+// in it is younger.
+func Shredded(dir string, segment uint32, then time.Time) bool {
+	if _, err := os.Stat(keyPath(dir, segment)); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	next, err := headerOf(dir, segment+1)
+	return err == nil && next.Created.Before(then)
+}

@@ -39,7 +39,7 @@ func newAuditCommand(env *Env) *cobra.Command {
 }
 
 func newAuditVerifyCommand(env *Env, dir *string) *cobra.Command {
-	var key string
+	var key, archived, copied string
 	var checkpoints, identities []string
 	var live, asJSON bool
 	c := &cobra.Command{
@@ -48,11 +48,17 @@ func newAuditVerifyCommand(env *Env, dir *string) *cobra.Command {
 		Long: "Check every frame, the order of the records, the digests of what was said, the Merkle tree and its tiles, and\n" +
 			"every signed checkpoint. Without --key the log is only checked against the key in its own directory; bring the key,\n" +
 			"and a checkpoint that was kept elsewhere, to check it against a gateway that you do not trust.\n\n" +
+			"With --archive it is the log's second copy that is checked, by itself, with every object of it; the gateway's own log\n" +
+			"is compared too when --dir is given as well.\n\n" +
 			"The exit status is 0 when the log is in order, 3 when it is not, and 1 when it could not be read.",
 		Example: "  vecgate audit verify --dir var/audit\n" +
-			"  vecgate audit verify --dir copy/ --key log.pub --checkpoint yesterday.note --identity auditor.key",
+			"  vecgate audit verify --dir copy/ --key log.pub --checkpoint yesterday.note --identity auditor.key\n" +
+			"  vecgate audit verify --archive vecgate.yaml --key log.pub",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if copied != "" && archived == "" {
+				return errors.New("--copy is for --archive")
+			}
 			opts := audit.VerifyOptions{Live: live || audit.Written(*dir)}
 			var err error
 			if key != "" {
@@ -69,6 +75,13 @@ func newAuditVerifyCommand(env *Env, dir *string) *cobra.Command {
 			}
 			if opts.Identities, err = readIdentities(identities); err != nil {
 				return err
+			}
+			if archived != "" {
+				compared := ""
+				if cmd.Flags().Changed("dir") {
+					compared = *dir
+				}
+				return verifyArchive(cmd.Context(), env, archived, copied, compared, opts, asJSON)
 			}
 			report, err := audit.Verify(cmd.Context(), *dir, opts)
 			if err != nil {
@@ -88,6 +101,8 @@ func newAuditVerifyCommand(env *Env, dir *string) *cobra.Command {
 	c.Flags().StringVar(&key, "key", "", "public key of the log, or the file that holds it")
 	c.Flags().StringArrayVar(&checkpoints, "checkpoint", nil, "file with a signed checkpoint that was kept elsewhere; may be repeated")
 	c.Flags().StringArrayVar(&identities, "identity", nil, "age identity file that opens what was said; may be repeated")
+	c.Flags().StringVar(&archived, "archive", "", "check the archive that this configuration names: the gateway's, or a file with origin and archive")
+	c.Flags().StringVar(&copied, "copy", "", "with --archive: keep the copy that is checked in this directory, as a log that can be read and restored")
 	c.Flags().BoolVar(&live, "live", false, "the log is being written: its tail may be half written (found out by itself on this machine)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return c

@@ -241,6 +241,8 @@ func checkAudit(c *Config, r *report) {
 			r.at(path, "%s is not an age public key (age1…)", r.shown(path, text))
 		}
 	}
+	checkOrigin(c, r)
+	checkArchive(c.Audit.Archive, c.Audit.Dir, c.Audit.Retention, "audit.archive", r)
 	if c.Audit.Bodies > c.Audit.Retention {
 		r.at("audit.bodies", "%s is longer than audit.retention", r.shown("audit.bodies", c.Audit.Bodies.String()))
 	}

@@ -34,6 +34,9 @@ func Check(c *config.Config) (string, error) {
 	if err != nil {
 		faults = append(faults, err)
 	}
+	if _, err := OpenArchive(c.Audit.Origin, c.Audit.Archive); err != nil {
+		faults = append(faults, fmt.Errorf("audit.archive: %w", err))
+	}
 	certificate := func(where string, t *config.ServerTLS) {
 		if t == nil {
 			return

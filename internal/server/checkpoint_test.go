@@ -18,7 +18,7 @@ func begin(t *testing.T, dir string, m memory) error {
 	if err != nil {
 		return err
 	}
-	l, err := audit.Open(t.Context(), audit.Options{Dir: dir, Origin: "vecgate/test", Self: true, Segment: 1 << 20, Known: known, Published: m.keep})
+	l, err := audit.Open(t.Context(), audit.Options{Dir: dir, Origin: "vecgate/test", Self: true, Segment: 1 << 20, Known: [][]byte{known}, Published: m.keep})
 	if err != nil {
 		return m.explain(err)
 	}

@@ -25,6 +25,7 @@ type evidence struct {
 	dir    string
 	self   bool // the gateway holds a key to what it recorded
 	places func(ctx context.Context, session string) (first, last uint64)
+	copied func() *admin.Archived
 
 	mu       sync.Mutex
 	verified uint64
@@ -52,7 +53,7 @@ func (e *evidence) check(ctx context.Context, now time.Time) {
 // State implements admin.Records.
 func (e *evidence) State(context.Context) (admin.LogState, error) {
 	s := e.log.State()
-	state := admin.LogState{Origin: s.Origin, Size: s.Records, Writable: s.Failed == nil, Replayable: e.self, Key: s.Key}
+	state := admin.LogState{Origin: s.Origin, Size: s.Records, Writable: s.Failed == nil, Replayable: e.self, Key: s.Key, Archived: e.copied()}
 	if len(s.Note) > 0 {
 		state.Checkpoint = &admin.Checkpoint{Size: s.Signed, Time: s.SignedAt, Note: string(s.Note)}
 		if lines := strings.SplitN(string(s.Note), "\n", 4); len(lines) > 2 {

@@ -16,7 +16,7 @@ import (
 //	/readyz   it takes sessions: log writable, targets reachable; 503 with the reasons otherwise
 //	/metrics  Prometheus
 //	/version  which build this is
-func ops(reg prometheus.Gatherer, version string, ready func(context.Context) []error) http.Handler {
+func ops(reg prometheus.Gatherer, version string, ready func(context.Context) []error, archived func() (string, error)) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, version) })
@@ -32,6 +32,9 @@ func ops(reg prometheus.Gatherer, version string, ready func(context.Context) []
 		}
 		if len(faults) == 0 {
 			fmt.Fprintln(w, "ok")
+		}
+		if line, _ := archived(); line != "" {
+			fmt.Fprintln(w, line)
 		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))

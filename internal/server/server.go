@@ -27,6 +27,7 @@ import (
 	"github.com/vecgate/vecgate/internal/approval"
 	"github.com/vecgate/vecgate/internal/approval/ticket"
 	"github.com/vecgate/vecgate/internal/audit"
+	"github.com/vecgate/vecgate/internal/audit/archive"
 	"github.com/vecgate/vecgate/internal/config"
 	"github.com/vecgate/vecgate/internal/gate"
 	"github.com/vecgate/vecgate/internal/identity"
@@ -58,6 +59,7 @@ type Server struct {
 	log      *slog.Logger
 	store    *store.DB
 	journal  *audit.Log
+	archive  atomic.Pointer[archive.Archiver] // nil when there is none
 	records  recorder
 	policy   *policy.Holder
 	registry *identity.Registry
@@ -117,19 +119,45 @@ func (s *Server) open(ctx context.Context) (err error) {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	checkpoints := remember(string(c.Gateway.Data), s.log)
-	known, err := checkpoints.known()
+	remembered, err := checkpoints.known()
 	if err != nil {
 		return err
 	}
+	known := [][]byte{remembered}
+	copies, err := OpenArchive(c.Audit.Origin, c.Audit.Archive)
+	if err != nil {
+		return err
+	}
+	var held func() uint64
+	if copies != nil {
+		newest, err := s.archived(ctx, copies)
+		if err != nil {
+			return err
+		}
+		known = append(known, newest)
+		held = func() uint64 {
+			if a := s.archive.Load(); a != nil {
+				return a.Archived()
+			}
+			return 0
+		}
+	}
 	s.journal, err = audit.Open(ctx, audit.Options{
-		Dir: string(c.Audit.Dir), Origin: "vecgate/" + c.Gateway.Name, Recipients: c.Audit.Recipients, Self: c.Audit.Self,
+		Dir: string(c.Audit.Dir), Origin: c.Audit.Origin, Recipients: c.Audit.Recipients, Self: c.Audit.Self,
 		Segment: int64(c.Audit.Segment), Checkpoint: c.Audit.Checkpoint, Retention: c.Audit.Retention, Bodies: c.Audit.Bodies,
-		Known: known, Published: checkpoints.keep, Log: s.log, Now: now,
+		Known: known, Archived: held, Published: checkpoints.keep, Log: s.log, Now: now,
 	})
 	if err != nil {
 		return fmt.Errorf("open the audit log: %w", checkpoints.explain(err))
 	}
 	s.records = recorder{s.journal}
+	var journal gate.Journal = s.journal
+	if copies != nil {
+		if err := s.archiving(copies); err != nil {
+			return err
+		}
+		journal = guarded{s.journal, s.closedByArchive}
+	}
 
 	systems, err := ticketSystems(c)
 	if err != nil {
@@ -184,10 +212,10 @@ func (s *Server) open(ctx context.Context) (err error) {
 		return fmt.Errorf("credentials of the targets: %w", err)
 	}
 	s.gate = &gate.Gate{
-		Policy: s.policy, Journal: s.journal, Approvals: s.desk, Credentials: s.vault, Tickets: s.tickets, Roll: s.store.Roll(), Log: s.log, Now: now,
+		Policy: s.policy, Journal: journal, Approvals: s.desk, Credentials: s.vault, Tickets: s.tickets, Roll: s.store.Roll(), Log: s.log, Now: now,
 		MaxSessions: c.Limits.Sessions, MaxPerSubject: c.Limits.SessionsPerSubject,
 	}
-	s.gate.Admit = s.standing
+	s.gate.Admit = s.mayBegin
 	s.meter = newMeter(s.metrics, s.gate)
 	s.gate.Meter = s.meter
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -232,7 +260,7 @@ func (s *Server) listen(ctx context.Context) error {
 		}
 	}
 	if c.Ops != nil {
-		if err := s.listenHTTP(ctx, lc, "ops", c.Ops.Address, c.Ops.TLS, ops(s.metrics, s.options.Version, s.faults)); err != nil {
+		if err := s.listenHTTP(ctx, lc, "ops", c.Ops.Address, c.Ops.TLS, ops(s.metrics, s.options.Version, s.faults, s.archiveNote)); err != nil {
 			return err
 		}
 	}
@@ -293,6 +321,9 @@ func (s *Server) serve(ctx context.Context) error {
 	loops.Go(func() error { return s.watch(ctx) })
 	loops.Go(func() error { return s.verifyLog(ctx) })
 	loops.Go(func() error { return s.age(ctx) })
+	if a := s.archive.Load(); a != nil {
+		loops.Go(func() error { return a.Run(ctx) })
+	}
 	loops.Go(func() error { return s.tidy(ctx) })
 	loops.Go(func() error {
 		<-ctx.Done()
@@ -341,6 +372,9 @@ func (s *Server) faults(ctx context.Context) []error {
 		}
 		faults = append(faults, fmt.Errorf("audit log: %w", err))
 	}
+	if _, err := s.archiveNote(); err != nil {
+		faults = append(faults, err)
+	}
 	for _, f := range s.fronts {
 		if f.ready == nil {
 			continue
@@ -365,6 +399,7 @@ func (s *Server) close() {
 		if err := s.journal.Close(); err != nil {
 			s.log.Error("close the audit log", "error", err)
 		}
+		s.lastCopy()
 	}
 	if s.store != nil {
 		if err := s.store.Close(); err != nil {

@@ -21,7 +21,8 @@ func (s *Server) web() (http.Handler, error) {
 	roll := s.store.Roll()
 	book := sessionBook{s.gate, roll}
 	s.evidence = &evidence{
-		log: s.journal, dir: string(s.config.Audit.Dir), self: s.config.Audit.Self,
+		copied: s.archiveState,
+		log:    s.journal, dir: string(s.config.Audit.Dir), self: s.config.Audit.Self,
 		places: func(ctx context.Context, session string) (first, last uint64) {
 			info, err := book.Get(ctx, session)
 			if err != nil {
@@ -131,7 +132,7 @@ func (s *Server) admit(ctx context.Context, who *access.Subject) error {
 	return s.registry.Standing(ctx, who)
 }
 
-// standing implements gate.Gate.Admit.
+// standing says whether a subject may still do anything.
 func (s *Server) standing(ctx context.Context, who *access.Subject) *access.Refusal {
 	err := s.registry.Standing(ctx, who)
 	if err == nil {

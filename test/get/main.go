@@ -10,6 +10,7 @@
 //	go run ./test/get milvus      Milvus Lite (python -m milvus_lite.cmdline server) with clients; prints NAME=value lines
 //	go run ./test/get qdrant     Qdrant's clients in Python and JavaScript; prints NAME=value lines
 //	go run ./test/get pinecone   Pinecone's own clients; prints NAME=value lines
+//	go run ./test/get s3         an S3 server with object lock, built from its source; prints its path
 //	go run ./test/get stores     LangChain's and LlamaIndex' stores over every engine; prints PYTHON=value
 //	go run ./test/get goclients  the engines' own clients for Go, built; prints their paths
 //	go run ./test/get clients    stock clients in Python, Node and Java; prints NAME=value lines
@@ -133,6 +134,13 @@ func get(ctx context.Context, args []string) error {
 		return nil
 	case "pinecone":
 		return pineconeClients(ctx, f)
+	case "s3":
+		program, err := f.S3(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Println(program)
+		return nil
 	case "stores":
 		python, err := f.Stores(ctx)
 		if err != nil {
@@ -169,7 +177,7 @@ func get(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		got = "not " + strconv.Quote(strings.Join(args, " "))
 	}
-	return fmt.Errorf("what to get is one of postgres, milvus, psql-oauth, chroma, opensearch, weaviate, pinecone, qdrant, stores, goclients, clients, tools, data, cache; %s", got)
+	return fmt.Errorf("what to get is one of postgres, milvus, psql-oauth, chroma, opensearch, weaviate, pinecone, qdrant, s3, stores, goclients, clients, tools, data, cache; %s", got)
 }
 
 // pineconeClients prints what a shell can read with eval.

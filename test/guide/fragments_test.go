@@ -28,14 +28,15 @@ policy: policy.yaml
 audit: {self: true}
 `
 
-// anyTarget is a target with its listener, for fragments that are about neither.
-const anyTarget = `listeners: [{name: rest, protocol: http, address: "127.0.0.1:8000"}]
-targets: [{name: docs, engine: chroma, address: "127.0.0.1:8001", tls: {mode: "off"}, credential: {}}]
-`
+// aTarget is one that fits any listener for HTTP and gRPC, and anyTarget has the listener too.
+const (
+	aTarget   = "targets: [{name: docs, engine: qdrant, address: \"db:1\", grpc_address: \"db:2\", credential: {}, tls: {mode: verify-full}}]\n"
+	anyTarget = "listeners: [{name: rest, protocol: http, address: \"127.0.0.1:8000\"}]\n" + aTarget
+)
 
 // fragments are the guides of which every block is a fragment of a configuration or of a policy, or run besides (generic_test.go),
 // with how many they have.
-var fragments = map[string]int{"frameworks.md": 1, "generic-http.md": 3, "grpc.md": 1, "tickets.md": 4}
+var fragments = map[string]int{"archive.md": 3, "frameworks.md": 1, "generic-http.md": 3, "grpc.md": 1, "tickets.md": 4}
 
 // TestTheFragmentsInTheGuidesAreSound puts every fragment of a configuration or of a policy into a whole one.
 func TestTheFragmentsInTheGuidesAreSound(t *testing.T) {
@@ -62,6 +63,11 @@ func TestTheFragmentsInTheGuidesAreSound(t *testing.T) {
 				policy, config := `allow: [{name: readers, who: anyone, can: [search], on: ["**"]}]`+"\n", ""
 				args := []string{"policy", "check", "policy.yaml"}
 				switch fragment := s.Text; {
+				case strings.HasPrefix(fragment, "audit:\n"):
+					config, args = strings.Replace(around, "audit: {self: true}\n", fragment, 1)+anyTarget, []string{"check"}
+					if err := os.Mkdir(filepath.Join(dir, "copies"), 0o700); err != nil {
+						t.Fatal(err)
+					}
 				case strings.Contains(fragment, "targets:\n"):
 					config, args = around+fragment, []string{"check"}
 					if !strings.Contains(fragment, "listeners:\n") {
@@ -70,7 +76,7 @@ func TestTheFragmentsInTheGuidesAreSound(t *testing.T) {
 				case strings.Contains(fragment, "tickets:\n"):
 					config, args = around+anyTarget+fragment, []string{"check"}
 				case strings.Contains(fragment, "listeners:\n"):
-					config, args = around+fragment+"targets: [{name: docs, engine: qdrant, address: \"db:1\", grpc_address: \"db:2\", credential: {}, tls: {mode: verify-full}}]\n", []string{"check"}
+					config, args = around+fragment+aTarget, []string{"check"}
 				case strings.Contains(fragment, "allow:\n"):
 					policy = fragment
 				default:

@@ -24,6 +24,7 @@ var order = []string{
 	"../../README.md",
 	"psql-and-drivers.md",
 	"writing-a-policy.md",
+	"pipelines.md",
 	"auditors.md",
 	"operations.md",
 }
@@ -134,7 +135,7 @@ func newDesk(t *testing.T, server *postgrestest.Server) *Desk {
 		"$(go env GOPATH)/bin", bin,
 		"mkdir trial\n", "mkdir -p trial\n", // the JDBC driver is there already
 	}
-	for _, port := range []string{"6432", "8443", "9464", "5556"} {
+	for _, port := range []string{"6432", "8443", "9464", "5556", "5557"} {
 		free, err := ports.Free()
 		if err != nil {
 			t.Fatal(err)

@@ -52,6 +52,7 @@ type Options struct {
 	Policy   string
 	Reads    string   // audit.reads
 	Limits   string   // further limits: "message: 256MiB"
+	Audit    string   // further keys of audit: "archive: {directory: copy}"
 	Tickets  string   // the systems that keep change tickets, a YAML list: "[{name: changes, …}]"
 	Environ  []string // of the gateway, besides this process's own
 }
@@ -160,7 +161,7 @@ identity:
 	if o.Reads != "" {
 		reads = ", reads: " + o.Reads
 	}
-	fmt.Fprintf(&b, "policy: policy.yaml\naudit: {dir: audit, self: true%s}\nstore: {sqlite: var/state.db}\nlimits: {drain: 1s%s}\n", reads, more(o.Limits))
+	fmt.Fprintf(&b, "policy: policy.yaml\naudit: {dir: audit, self: true%s%s}\nstore: {sqlite: var/state.db}\nlimits: {drain: 1s%s}\n", reads, more(o.Audit), more(o.Limits))
 	return b.String(), nil
 }
 

@@ -57,6 +57,8 @@ type step struct {
 	count  int       // and how many they are
 	effect int       // index of its effect in view.effects, -1 for none
 	portal *portal
+	run    *execution // of Describe: whose rows it is about, in the same run
+	own    bool       // the gateway asks it, and the client does not hear of it
 }
 
 // execution is one statement that runs.
@@ -120,7 +122,7 @@ func (x *exchange) Forward(ctx context.Context, _ vault.Credential, _ gate.Tape)
 	s := x.s
 	s.setRunning(true)
 	x.forwarded = true
-	data := x.raw
+	data := x.describing()
 	if x.ownFlush {
 		data = wire.Empty(append(make([]byte, 0, len(data)+wire.Header), data...), wire.Flush)
 	}

@@ -59,7 +59,7 @@ func (x *exchange) message(ctx context.Context, kind byte, body []byte, total in
 		if st.kind != wire.Describe {
 			return x.unexpected(kind)
 		}
-		x.send(total, x.muted)
+		x.send(total, x.muted || st.own)
 		x.advance()
 	case wire.RowDescription:
 		return x.rowDescription(st, body, total)
@@ -68,7 +68,7 @@ func (x *exchange) message(ctx context.Context, kind byte, body []byte, total in
 		var err error
 		x.s.out, err = x.ready.Row(x.s.out, body)
 		if err != nil {
-			return leak("%w", err)
+			return leak(x.current().treatment, "%w", err)
 		}
 		x.s.up.in.Discard(total)
 		if len(x.s.out) >= 64<<10 {
@@ -108,15 +108,19 @@ func (x *exchange) rowDescription(st *step, body []byte, total int) error {
 	x.columns = columns
 	switch st.kind {
 	case wire.Describe:
-		if st.about != nil {
-			if t := x.treatmentOf(st.about); t != nil {
-				if err := described(t, columns); err != nil {
-					return err
-				}
+		if st.run != nil {
+			if err := described(st.run.treatment, columns); err != nil {
+				return err
+			}
+			st.run.of.saw(columns)
+			st.portal.checked = st.run.treatment
+		} else if st.about != nil {
+			if err := described(x.treatmentOf(st.about), columns); err != nil {
+				return err
 			}
 			st.about.saw(columns)
 		}
-		x.send(total, x.muted)
+		x.send(total, x.muted || st.own)
 		x.advance()
 		return nil
 	case wire.Query:
@@ -235,7 +239,7 @@ func (x *exchange) readyForQuery(ctx context.Context, st *step, body []byte, tot
 		return x.unexpected(wire.ReadyForQuery)
 	}
 	if x.sub != st.count && st.kind == wire.Query {
-		return leak("%d statements were answered, of %d", x.sub, st.count)
+		return leak(nil, "%d statements were answered, of %d", x.sub, st.count)
 	}
 	s := x.s
 	s.status, s.skipping = body[0], false

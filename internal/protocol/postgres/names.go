@@ -45,6 +45,8 @@ type portal struct {
 	rows    int64  // delivered so far
 	params  int
 	under   string // the settings when its parameters were read
+
+	checked *analysis.Treatment // what the target's description of its rows was compared with
 }
 
 // names are the prepared statements and portals of a session, as far as the target has confirmed them.

@@ -123,32 +123,32 @@ func (x *exchange) obligeRun(e *execution, o *access.Obligations) error {
 }
 
 // leak ends the session: what the target is about to send is not what was analysed.
-func leak(what string, args ...any) error {
+func leak(t *analysis.Treatment, what string, args ...any) error {
 	why := fmt.Errorf(what, args...)
 	return fmt.Errorf("answer does not fit its analysis: %w", &access.Refusal{
-		Code: access.CodeObligation, Message: "the answer does not have the columns that were expected, so nothing of it is shown",
+		Code: access.CodeObligation, Rule: ruleOf(t), Message: "the answer does not have the columns that were expected, so nothing of it is shown",
 		Hint: "the definition of a table may just have changed: connect and try again", Err: why,
 	})
 }
 
 // described checks a RowDescription against what was analysed.
 func described(t *analysis.Treatment, columns []wire.ResultColumn) error {
-	if t == nil || t.Columns == nil && len(t.Forbidden) == 0 {
+	if !guarded(t) {
 		return nil
 	}
 	if t.Types != nil && len(columns) != len(t.Types) || t.Columns != nil && len(columns) != len(t.Columns) {
-		return leak("%d columns, expected %d", len(columns), max(len(t.Types), len(t.Columns)))
+		return leak(t, "%d columns, expected %d", len(columns), max(len(t.Types), len(t.Columns)))
 	}
 	for i := range columns {
 		c := &columns[i]
 		if t.Types != nil && t.Types[i] != 0 && t.Types[i] != c.Type {
-			return leak("column %d has type %d, expected %d", i+1, c.Type, t.Types[i])
+			return leak(t, "column %d has type %d, expected %d", i+1, c.Type, t.Types[i])
 		}
 		if t.Columns != nil && t.Columns[i].Mask != access.MaskNone {
 			continue
 		}
 		if _, bad := t.Forbidden[analysis.ColumnKey{Relation: c.Relation, Attnum: c.Attnum}]; bad {
-			return leak("column %d is protected column %d of relation %d, unmasked", i+1, c.Attnum, c.Relation)
+			return leak(t, "column %d is protected column %d of relation %d, unmasked", i+1, c.Attnum, c.Relation)
 		}
 	}
 	return nil
@@ -210,7 +210,7 @@ func (x *exchange) rewriterOf(e *execution, columns []wire.ResultColumn) (*value
 		}
 	}
 	if err != nil {
-		return nil, leak("%w", err)
+		return nil, leak(t, "%w", err)
 	}
 	if columns == nil {
 		p.rewriter, p.treatment, p.formats = r, t, formats

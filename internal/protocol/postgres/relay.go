@@ -174,6 +174,8 @@ func (x *exchange) row(kind byte) (whole bool, err error) {
 			if x.plain = e.is(analysis.CopyOut); !x.plain {
 				return false, x.unexpected(kind)
 			}
+		} else if guarded(e.treatment) && !x.vouched(e) {
+			return false, leak(e.treatment, "rows came without a description")
 		} else if x.ready, err = x.rewriterOf(e, nil); err != nil {
 			return false, err
 		}

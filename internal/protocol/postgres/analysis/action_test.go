@@ -8,6 +8,15 @@ import (
 	"github.com/vecgate/vecgate/internal/access"
 )
 
+// times is a part of a text again and again, with the number in it that it is.
+func times(n int, part, between string) string {
+	parts := make([]string, n)
+	for i := range parts {
+		parts[i] = fmt.Sprintf(part, i)
+	}
+	return strings.Join(parts, between)
+}
+
 // TestStatementsAreClassified is the mapping of docs/reference/postgres.md: what each statement asks for, gravest first, as
 // action resource[rows][!filter][+attributes].
 func TestStatementsAreClassified(t *testing.T) {
@@ -74,6 +83,19 @@ func TestStatementsAreClassified(t *testing.T) {
 		{"SELECT id, max(name) FROM items GROUP BY id", "export public/items -1"},
 		{"SELECT ctid, max(name) FROM items GROUP BY ctid", "export public/items -1"},
 		{"SELECT max(embedding) FROM items GROUP BY embedding", "export public/items -1 +vectors"},
+		// Aggregates that choose their rows read values one by one: many of them are no aggregate.
+		{"SELECT max(name) FILTER (WHERE id = 5), avg(id) FROM items", "aggregate public/items 1"},
+		{"SELECT " + times(16, "sum(installed_kib) FILTER (WHERE section = 's%d')", ", ") + ", max(id), count(*) FROM items", "aggregate public/items 1"},
+		{"SELECT " + times(17, "max(name) FILTER (WHERE id = %d)", ", ") + " FROM items", "scroll public/items 17"},
+		{"SELECT " + times(1000, "max(CASE WHEN id = %d THEN name END)", ", ") + " FROM items", "scroll public/items 1000"},
+		{"SELECT " + times(90, "max(x%d)", ", ") + " FROM (SELECT " + times(90, "CASE WHEN id = %[1]d THEN name END x%[1]d", ", ") + " FROM items) s", "scroll public/items 90"},
+		{"SELECT " + times(100, "percentile_disc(0.%03d) WITHIN GROUP (ORDER BY name)", ", ") + " FROM items WHERE section = 'net'", "scroll public/items 100 !other"},
+		{"SELECT " + times(40, "max(name) FILTER (WHERE id = %d)", ", ") + " FROM items GROUP BY section LIMIT 5", "export public/items -1"},
+		{times(30, "SELECT max(name) FROM items WHERE id = %d", " UNION ALL "), "scroll public/items 30 !key"},
+		{"SELECT " + times(30, "(SELECT max(name) FROM items WHERE id = %d)", ", "), "scroll public/items 30 !key"},
+		{"SELECT " + times(30, "(SELECT count(*) FROM items WHERE id > %d)", ", "), "count public/items 30 !other"},
+		{"SELECT " + times(30, "count(*) FILTER (WHERE id > %d)", ", ") + " FROM items", "count public/items 1"},
+		{"SELECT min(id), max(id), avg(id), stddev(id), min(name), max(name), min(section), max(section), sum(installed_kib), min(installed_kib), max(installed_kib), " + strings.Repeat("sum(id), max(name), ", 9) + "count(*) FROM items", "aggregate public/items 1"},
 		{"SELECT array_agg(name) FROM items", "export public/items -1"},
 		{"SELECT json_agg(i) FROM items i LIMIT 1", "export public/items -1 +vectors"},
 		{"SELECT (SELECT max(name) FROM items i WHERE i.id = g) FROM generate_series(1, 9) g", "scroll public/items -1 !other"},

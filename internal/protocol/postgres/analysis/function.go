@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -76,7 +77,11 @@ func (a *analysis) call(f *pg.FuncCall, sc *scope) value {
 	if f.Over != nil {
 		vs = append(vs, a.windowDef(f.Over, sc))
 	} else if a.isAggregate(schema, fn, f, sc) {
-		a.aggregate(sc, a.keepsAll(fn, f), fn == "count" && len(f.Args) <= 1)
+		counts := fn == "count" && len(f.Args) <= 1
+		a.aggregate(sc, a.keepsAll(fn, f), counts)
+		if sc.query != nil && !counts && chooses(f, vs[:len(f.Args)]) {
+			sc.query.chosen++
+		}
 	}
 	// email(p) is p.email when there is no such function.
 	if len(vs) == 1 && len(names) == 1 && vs[0].fields != nil && !a.callable(fn, sc) {
@@ -118,6 +123,15 @@ func (a *analysis) keepsAll(fn string, f *pg.FuncCall) bool {
 	}
 	// percentile_disc(array) returns as many values as the array has.
 	return f.AggWithinGroup && len(f.Args) > 0 && f.Args[0].GetAConst() == nil
+}
+
+// chooses reports whether an aggregate may itself choose the rows that its value comes from: by a FILTER, a fraction, or
+// what it computes of them (max(CASE WHEN id = 5 THEN name END)). Of a plain column there are a few values only.
+func chooses(f *pg.FuncCall, args []value) bool {
+	if f.AggFilter != nil || f.AggWithinGroup {
+		return true
+	}
+	return slices.ContainsFunc(args, func(v value) bool { return v.copy == nil && v.variable })
 }
 
 // aggregate notes an aggregate in the query of the scope.

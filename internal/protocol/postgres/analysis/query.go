@@ -22,6 +22,7 @@ type query struct {
 	grouped    bool
 	counting   bool // all its aggregates are count
 	collecting bool // an aggregate keeps every value: array_agg, string_agg …
+	chosen     int  // its aggregates, besides count, that may choose their rows themselves
 	keyGroups  bool // the groups are as fine as the rows
 	correlated bool // it uses columns of a query around it
 	locks      bool

@@ -11,16 +11,23 @@ type demand struct {
 	lookup bool  // its rows only decide something
 	role   string
 	reduce access.Action // its rows are reduced to one value or a few: count or aggregate
+	chosen int           // of how many aggregates that choose their rows themselves
 	driven bool          // something beside it names the few rows that it is joined to
 	locks  bool
 	cursor bool
 	export bool // COPY TO
 }
 
+// maxChosen is how many values of single items a statement may get out of a table by aggregates that choose their rows. Each
+// value may be read like this; as many as are wanted in one statement are no aggregate.
+const maxChosen = 16
+
 // noted is an access, and how often the parameter bounds its rows.
 type noted struct {
 	access.Access
 	param int
+	// values is how many values of single items the aggregates over it may be, of each of its columns.
+	values int
 }
 
 // settle says for every occurrence in a query, and in the queries inside it, what kind of reading it is.
@@ -61,19 +68,19 @@ func (a *analysis) settle(q *query, d demand) {
 			in.reduce, in.limit, in.param = "", d.limit, d.param
 			break
 		}
-		in.reduce = access.Aggregate
+		in.reduce, in.chosen = access.Aggregate, max(in.chosen, q.chosen)
 		if q.counting {
 			in.reduce = access.Count
 		}
 	case q.grouped:
-		if q.keyGroups || q.collecting {
+		if q.keyGroups || q.collecting || q.chosen > maxChosen {
 			in.reduce = ""
-			if q.collecting {
+			if q.collecting || q.chosen > maxChosen {
 				in.limit, in.param = access.Unbounded, 0
 			}
 			break
 		}
-		in.reduce = access.Aggregate
+		in.reduce, in.chosen = access.Aggregate, max(in.chosen, q.chosen)
 	}
 	if q.oneRow {
 		rows.limit, rows.param = 1, 0
@@ -150,11 +157,15 @@ func (a *analysis) emit(r *read, q *query, d demand) {
 	param := d.param
 	n, keyed := r.keyed()
 	var act access.Action
+	values := 0
 	switch {
 	case d.lookup:
 		act, at.Rows, at.Limit = access.Aggregate, 0, 0
 	case d.reduce != "":
 		act = d.reduce
+		if act == access.Aggregate {
+			values = max(d.chosen, 1)
+		}
 		if !q.grouped {
 			at.Rows, at.Limit, param = 1, access.Unbounded, 0
 		}
@@ -199,7 +210,7 @@ func (a *analysis) emit(r *read, q *query, d demand) {
 		if alias != "" {
 			acc.Attributes.Alias = alias
 		}
-		a.accesses = append(a.accesses, noted{acc, param})
+		a.accesses = append(a.accesses, noted{acc, param, values})
 	})
 }
 

@@ -32,6 +32,14 @@ func (a *analysis) tidy() {
 		}
 		out[i].merge(acc, a.st.BoundParam)
 	}
+	for i := range out {
+		if n := &out[i]; n.values > maxChosen {
+			n.Action = access.Scroll
+			if n.Attributes.Rows != access.Unbounded {
+				n.Attributes.Rows = max(n.Attributes.Rows, int64(n.values))
+			}
+		}
+	}
 	slices.SortStableFunc(out, func(x, y noted) int { return y.Action.Weight() - x.Action.Weight() })
 	for _, n := range out {
 		a.st.Accesses = append(a.st.Accesses, n.Access)
@@ -46,6 +54,7 @@ func same(x, y access.Access) bool {
 
 // merge adds another access of the same kind. From here on param counts how often the parameter bounds the rows.
 func (n *noted) merge(other noted, param int) {
+	n.values += other.values
 	have, at := &n.Attributes, &other.Attributes
 	if n.param > 0 && other.param == param {
 		n.param++
