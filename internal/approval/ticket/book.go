@@ -304,7 +304,7 @@ func (b *Book) known() string {
 
 // named reports whether a text can be the name of a ticket. Nothing else ever gets near an address.
 func named(s string) bool {
-	if s == "" || len(s) > 128 || strings.Contains(s, "..") || strings.Contains(s, "//") || strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") {
+	if s == "" || len(s) > 128 || strings.Contains(s, "..") || strings.Contains(s, "//") || strings.Contains(s, "/./") || strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") {
 		return false
 	}
 	for _, c := range []byte(s) {

@@ -261,7 +261,7 @@ func TestANameIsOneOfOneSystemOrNone(t *testing.T) {
 	d.Change("REQ-8", approved("collections", []any{"*"}))
 	for name, says := range map[string]string{
 		"CHG-7": "both changes and others", "REQ-7": "", "REQ-8": "does not cover", "req-7": "no ticket system", "XREQ-7": "no ticket system", "REQ-7 ": "not the name of a ticket", "REQ-7\n": "not the name",
-		"REQ-７": "not the name", "REQ‑7": "not the name", "../REQ-7": "not the name", "REQ-7/../REQ-8": "not the name", "REQ-7?x=y": "not the name", "REQ-7%2f..": "not the name",
+		"REQ-７": "not the name", "REQ‑7": "not the name", "../REQ-7": "not the name", "REQ-7/../REQ-8": "not the name", "REQ-7/./8": "not the name", "REQ-7?x=y": "not the name", "REQ-7%2f..": "not the name",
 		"": "not the name", strings.Repeat("7", 129): "not the name", "REQ-7#x": "no ticket system", "http://evil.example.com": "not the name", "REQ-7@evil": "not the name",
 	} {
 		if got := d.judged(t, olga, name, items); (got == "") != (says == "") || !strings.Contains(got, says) {

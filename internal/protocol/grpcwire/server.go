@@ -234,10 +234,12 @@ func (s *Server) read(ctx context.Context, v *visitor, q *request, from *frames,
 			call, fault = s.call(ctx, q, from, b, metadata, more)
 		}
 	}
-	q.set(name, call, fault)
-	if ticket := v.r.Header.Values("X-Vecgate-Ticket"); len(ticket) == 1 && len(ticket[0]) <= 128 && plainText(ticket[0]) == ticket[0] {
-		q.op.Ticket = ticket[0]
+	ticket, err := conversation.Ticket(v.r.Header)
+	if err != nil && fault == nil {
+		fault = &Unclear{err.Error()}
 	}
+	q.set(name, call, fault)
+	q.op.Ticket = ticket
 	return nil
 }
 

@@ -159,6 +159,10 @@ func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []
 	if fault == nil {
 		ask.Headers, fault = carried(r.Header, route)
 	}
+	ticket, err := conversation.Ticket(r.Header)
+	if err != nil && fault == nil {
+		fault = &Unclear{err.Error()}
+	}
 	var call *Call
 	if fault == nil {
 		asked := *ask
@@ -167,9 +171,7 @@ func (s *Server) read(ctx context.Context, x *exchange, r *http.Request, path []
 		call, fault = x.target.Dialect.Read(ctx, ask)
 	}
 	x.set(r, call, fault)
-	if ticket := r.Header.Values("X-Vecgate-Ticket"); len(ticket) == 1 && len(ticket[0]) <= 128 && simple(ticket[0]) {
-		x.op.Ticket = ticket[0]
-	}
+	x.op.Ticket = ticket
 	return release
 }
 
